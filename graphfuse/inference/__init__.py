@@ -1,0 +1,18 @@
+"""Algorithms on tables: exact marginals, most probable assignments and samples of a factor graph."""
+
+from .enumeration import Enumeration
+from .method import InferenceMethod
+from .posterior import Posterior
+from .queries import decode, infer, log_score, sample
+from .variable_elimination import VariableElimination
+
+__all__ = [
+    "Enumeration",
+    "InferenceMethod",
+    "Posterior",
+    "VariableElimination",
+    "decode",
+    "infer",
+    "log_score",
+    "sample",
+]

@@ -1,0 +1,95 @@
+"""Cliques and separators: the tree along which exact messages travel."""
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+from .elimination import RULES, eliminate
+from .factor_graph import FactorGraph
+
+
+@dataclass(frozen=True)
+class CliqueTree:
+    """Cliques in an order in which every clique stands before its parent; one root per connected component.
+
+    ``separators[i]`` are the variables that clique ``i`` shares with its parent, ``parents[i]`` (-1 at a root);
+    ``num_entries`` is the number of joint states of all cliques together, what one row costs.
+    """
+
+    cliques: tuple[tuple[str, ...], ...]
+    parents: tuple[int, ...]
+    separators: tuple[tuple[str, ...], ...]
+    num_states: dict[str, int]
+    num_entries: int
+    _homes: dict[tuple[str, ...], int | None] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _holders(self) -> dict[str, set[int]]:
+        """By variable, the cliques that hold it."""
+        holders: dict[str, set[int]] = {name: set() for name in self.num_states}
+        for i, clique in enumerate(self.cliques):
+            for name in clique:
+                holders[name].add(i)
+        return holders
+
+    def holding(self, names: tuple[str, ...]) -> int | None:
+        """The smallest clique that holds all these variables, if any does."""
+        if names not in self._homes:
+            fitting = set.intersection(*(self._holders[name] for name in names))
+            self._homes[names] = min(fitting, key=lambda i: (len(self.cliques[i]), i), default=None)
+        return self._homes[names]
+
+    def home(self, scope: tuple[str, ...]) -> int:
+        """The smallest clique that holds the scope of a factor; there always is one."""
+        home = self.holding(scope)
+        assert home is not None, f"the tree was not made for a factor over {scope}"
+        return home
+
+
+@lru_cache(maxsize=256)
+def clique_tree(graph: FactorGraph, together: tuple[str, ...] = ()) -> CliqueTree:
+    """The clique tree of the cheapest greedy order, with the variables ``together`` in one clique.
+
+    Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabilities on graphical structures.
+    """
+    scopes = [factor.scope for factor in graph.factors] + [together]
+    candidates = [_tree(graph, eliminate(graph.num_states, scopes, rule)) for rule in RULES]
+    return min(candidates, key=lambda tree: tree.num_entries)
+
+
+def _tree(graph: FactorGraph, steps: list[tuple[str, frozenset[str]]]) -> CliqueTree:
+    position = {name: i for i, (name, _) in enumerate(steps)}
+    cliques: list[frozenset[str]] = []
+    parents: list[int] = []  # as positions in the elimination order, while cliques are merged
+    kept: dict[int, int] = {}  # from a position in the elimination order to its clique
+    heirs: dict[int, int] = {}  # a clique that is contained in an earlier one is that one
+    for i, (name, clique) in enumerate(steps):
+        rest = clique - {name}
+        parent = min((position[other] for other in rest), default=-1)
+        if i in heirs:
+            kept[i] = heirs[i]
+            parents[heirs[i]] = parent
+        else:
+            kept[i] = len(cliques)
+            cliques.append(clique)
+            parents.append(parent)
+        if parent >= 0 and len(steps[parent][1]) == len(rest):
+            heirs.setdefault(parent, kept[i])
+    up = [kept[parent] if parent >= 0 else -1 for parent in parents]
+    order = _children_first(up)
+    place = {old: new for new, old in enumerate(order)}
+    names = [tuple(v for v in sorted(cliques[old], key=position.__getitem__)) for old in order]
+    up = [place[up[old]] if up[old] >= 0 else -1 for old in order]
+    shared = [tuple(v for v in names[i] if up[i] >= 0 and v in names[up[i]]) for i in range(len(names))]
+    return CliqueTree(tuple(names), tuple(up), tuple(shared), graph.num_states, sum(map(graph.size, names)))
+
+
+def _children_first(parents: list[int]) -> list[int]:
+    children: list[list[int]] = [[] for _ in parents]
+    for i, parent in enumerate(parents):
+        if parent >= 0:
+            children[parent].append(i)
+    order, stack = [], [i for i, parent in enumerate(parents) if parent < 0]
+    while stack:
+        order.append(stack.pop())
+        stack.extend(children[order[-1]])
+    return order[::-1]

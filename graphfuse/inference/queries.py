@@ -1,0 +1,190 @@
+"""The questions asked of a model: how likely is every state, which assignment is best, what might have been seen."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from ..checks import check_count, check_known, check_names, check_type, invalid, listed
+from ..evidence import Evidence, broadcast, check_log_values, check_trailing
+from ..graph import FactorGraph
+from .method import InferenceMethod
+from .posterior import Posterior
+from .variable_elimination import VariableElimination
+
+_DEFAULT = VariableElimination()
+
+
+def infer(
+    graph: FactorGraph,
+    log_potentials: Mapping[str, Tensor],
+    evidence: Evidence | None = None,
+    targets: Sequence[str] | None = None,
+    method: InferenceMethod = _DEFAULT,
+) -> Posterior:
+    """Marginals of the targets, given the log-potential of every factor and what was observed.
+
+    Rows are independent. A row whose evidence is impossible is flagged, with ``log_partition`` of ``-inf``.
+
+    Args:
+        graph: The factorization; planned once, then cached.
+        log_potentials: By factor name, ``(*batch, *scope)`` in nats; batch dimensions broadcast.
+        evidence: Observed states; a variable left out, or -1 in a row, is unobserved.
+        targets: Variables to answer for; all of them if None.
+        method: Algorithm and its settings.
+
+    Returns:
+        Tables ``(*batch, num_states)``, on the device and in the dtype of ``log_potentials``; differentiable in them.
+
+    Raises:
+        ValueError: If a factor has no table, or one whose trailing dimensions are not its scope, or holds ``nan``;
+            if evidence or targets name what the graph does not have; if tensors lie on different devices.
+        MemoryError: If the query exceeds the memory budget of the method.
+
+    Example:
+        >>> from graphfuse import Variable, star
+        >>> graph = star(Variable("label", 2), sources=["audio"])
+        >>> votes = {"prior": torch.zeros(2), "audio": torch.tensor([[0.0, 1.0], [0.0, 0.0]])}
+        >>> infer(graph, votes).log_marginals["label"].exp()
+        tensor([[0.2689, 0.7311],
+                [0.5000, 0.5000]])
+
+    Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9 and 10.
+    """
+    tables, evidence = _validated(graph, log_potentials, evidence, method)
+    names = graph.variable_names if targets is None else check_names("targets", targets)
+    for name in names:
+        check_known("each of targets", name, graph.num_states)
+    return method.run(graph, tables, evidence, names)
+
+
+def decode(
+    graph: FactorGraph,
+    log_potentials: Mapping[str, Tensor],
+    evidence: Evidence | None = None,
+    method: InferenceMethod = _DEFAULT,
+) -> dict[str, Tensor]:
+    """A most probable joint assignment of all variables (MAP), by variable, int64 ``(*batch,)``.
+
+    Arguments and refusals are those of ``infer``. Impossible rows hold -1. Among equally probable assignments any one
+    may be returned.
+
+    Example:
+        >>> from graphfuse import Variable, chain
+        >>> graph = chain([Variable("a", 2), Variable("b", 2)])
+        >>> same = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> decode(graph, {"a": torch.tensor([0.0, 0.5]), "b": torch.zeros(2), "a-b": same})
+        {'a': tensor(1), 'b': tensor(1)}
+
+    Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapter 13.
+    """
+    tables, evidence = _validated(graph, log_potentials, evidence, method)
+    return method.decode(graph, tables, evidence)
+
+
+def sample(
+    graph: FactorGraph,
+    log_potentials: Mapping[str, Tensor],
+    num_samples: int,
+    generator: torch.Generator,
+    evidence: Evidence | None = None,
+    method: InferenceMethod = _DEFAULT,
+) -> dict[str, Tensor]:
+    """Independent joint assignments given the evidence, by variable, int64 ``(num_samples, *batch)``.
+
+    Arguments and refusals are those of ``infer``. Impossible rows hold -1.
+
+    Example:
+        >>> from graphfuse import Variable, star
+        >>> graph = star(Variable("coin", 2), sources=[])
+        >>> tosses = sample(graph, {"prior": torch.tensor([0.9, 0.1]).log()}, 1000, torch.Generator().manual_seed(0))
+        >>> 850 < int((tosses["coin"] == 0).sum()) < 950
+        True
+    """
+    check_count("num_samples", num_samples, minimum=0)
+    check_type("generator", generator, torch.Generator, "be a torch.Generator")
+    tables, evidence = _validated(graph, log_potentials, evidence, method)
+    return method.sample(graph, tables, evidence, num_samples, generator)
+
+
+def log_score(graph: FactorGraph, log_potentials: Mapping[str, Tensor], assignment: Mapping[str, Tensor]) -> Tensor:
+    """Log of the unnormalized probability of a full assignment, ``(*batch,)`` in nats, differentiable.
+
+    Args:
+        graph: The factorization.
+        log_potentials: As for ``infer``.
+        assignment: By variable, int64 ``(*batch,)``, every variable given.
+
+    Raises:
+        ValueError: If a variable has no state, or one out of range.
+
+    Example:
+        >>> from graphfuse import Variable, star
+        >>> graph = star(Variable("coin", 2), sources=[])
+        >>> log_score(graph, {"prior": torch.tensor([0.0, 1.5])}, {"coin": torch.tensor([1, 0])})
+        tensor([1.5000, 0.0000])
+    """
+    evidence = Evidence(hard=assignment)
+    tables, _ = _validated(graph, log_potentials, evidence, _DEFAULT)
+    missing = [name for name in graph.variable_names if name not in assignment]
+    missing += [name for name, states in assignment.items() if bool((states < 0).any())]
+    if missing:
+        raise invalid("assignment", "give a state of every variable in every row", f"none for {listed(missing)}")
+    like = next(iter(tables.values()), torch.zeros(()))
+    total = like.new_zeros(evidence.batch_shape)
+    for factor in graph.factors:
+        table = tables[factor.name]
+        size = table.shape[: table.ndim - len(factor.scope)]
+        batch = torch.broadcast_shapes(size, evidence.batch_shape)
+        flat = table.reshape(*size, -1).expand(*batch, -1)
+        index = torch.zeros(batch, dtype=torch.int64, device=table.device)
+        for name in factor.scope:
+            index = index * graph.num_states[name] + assignment[name]
+        total = total + flat.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+    return total
+
+
+def _validated(
+    graph: FactorGraph,
+    log_potentials: Mapping[str, Tensor],
+    evidence: Evidence | None,
+    method: InferenceMethod,
+) -> tuple[dict[str, Tensor], Evidence]:
+    """Tables in one dtype, and evidence, all of which fit the graph and each other."""
+    check_type("graph", graph, FactorGraph, "be a FactorGraph")
+    check_type("log_potentials", log_potentials, Mapping, "be a mapping from factor names to tensors")
+    check_type("method", method, InferenceMethod, "be an InferenceMethod")
+    evidence = Evidence() if evidence is None else evidence
+    check_type("evidence", evidence, Evidence, "be an Evidence")
+    for name in log_potentials:
+        check_known("each factor in log_potentials", name, graph.scopes)
+    absent = [name for name in graph.scopes if name not in log_potentials]
+    if absent:
+        raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
+    for name, scope in graph.scopes.items():
+        argument = f"log_potentials[{name!r}]"
+        check_log_values(argument, log_potentials[name])
+        check_trailing(argument, log_potentials[name], graph.shape(scope), scope)
+    evidence.check_fits(graph)
+    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes}
+    shapes = [
+        (argument, table.shape[: table.ndim - len(scope)])
+        for (argument, table), scope in zip(tensors.items(), graph.scopes.values(), strict=True)
+    ]
+    broadcast([*shapes, ("evidence", evidence.batch_shape)])
+    tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
+    tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
+    _check_one_device(tensors)
+    dtypes = [table.dtype for table in log_potentials.values()]
+    dtype = reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
+    return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
+
+
+def _check_one_device(tensors: Mapping[str, Tensor]) -> None:
+    first: tuple[str, torch.device] | None = None
+    for argument, tensor in tensors.items():
+        if first is None:
+            first = argument, tensor.device
+        elif tensor.device != first[1]:
+            raise invalid(argument, f"be on the device of {first[0]}, {first[1]}", tensor.device)

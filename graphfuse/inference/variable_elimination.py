@@ -1,0 +1,106 @@
+"""Exact inference by contraction along a clique tree: the default method."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..checks import invalid
+from ..evidence import Evidence
+from ..graph import FactorGraph
+from ..graph.clique_tree import CliqueTree, clique_tree
+from .contraction import Contraction
+from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
+from .posterior import Posterior
+from .semiring import LogSemiring, MaxSemiring
+
+
+@dataclass(frozen=True)
+class VariableElimination(InferenceMethod):
+    """Exact on every graph; the cost grows with the joint states of the largest clique.
+
+    Args:
+        memory_budget: Bytes that the clique tables of one query may take; a costlier query is refused before it
+            starts.
+
+    Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9 and 10.
+    """
+
+    memory_budget: int = 8 * 2**30
+
+    exact_on: ClassVar[str] = "all"
+
+    def run(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+    ) -> Posterior:
+        factors = terms(graph, log_potentials, evidence)
+        contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
+        tree = contraction.tree
+        homes = {name: tree.home((name,)) for name in targets}
+        beliefs = contraction.beliefs(homes.values())
+
+        def log_joint(names: tuple[str, ...]) -> Tensor:
+            if not names:
+                return torch.zeros_like(contraction.log_partition)
+            clique = tree.holding(names)
+            if clique is not None:
+                belief = beliefs[clique] if clique in beliefs else contraction.beliefs([clique])[clique]
+                return contraction.log_marginal(belief, clique, names)
+            wider = Contraction(self._plan(graph, factors, tuple(sorted(names))), factors, LogSemiring())
+            home = wider.tree.home(names)
+            return wider.log_marginal(wider.beliefs([home])[home], home, names)
+
+        return Posterior(
+            log_partition=contraction.log_partition,
+            log_marginals={
+                name: contraction.log_marginal(beliefs[home], home, (name,)) for name, home in homes.items()
+            },
+            impossible=contraction.log_partition == -torch.inf,
+            converged=torch.ones_like(contraction.log_partition, dtype=torch.bool),
+            _log_joint=log_joint,
+            _variables=graph.variable_names,
+        )
+
+    def decode(
+        self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence
+    ) -> dict[str, Tensor]:
+        factors = terms(graph, log_potentials, evidence)
+        contraction = Contraction(self._plan(graph, factors), factors, MaxSemiring())
+        chosen = contraction.descend(lambda log_weights: log_weights.argmax(-1))
+        return {name: chosen[name] for name in graph.variable_names}
+
+    def sample(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        num_samples: int,
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:
+        factors = terms(graph, log_potentials, evidence)
+        contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
+        chosen = contraction.descend(lambda log_weights: choose_at_random(log_weights, generator), (num_samples,))
+        return {name: chosen[name] for name in graph.variable_names}
+
+    def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
+        tree = clique_tree(graph, together)
+        itemsize = factors[0][1].element_size() if factors else 4
+        cost = 2 * tree.num_entries * prod(batch_shape(factors)) * itemsize
+        if cost > self.memory_budget:
+            largest = max(tree.cliques, key=graph.size)
+            raise invalid(
+                "the memory_budget of VariableElimination",
+                f"be at least {cost / 2**30:.3g} GiB for {prod(batch_shape(factors))} rows on this graph (its largest "
+                f"clique joins {len(largest)} variables with {graph.size(largest):.3g} states; fewer rows at a time "
+                "cost less)",
+                f"{self.memory_budget / 2**30:.3g} GiB",
+                MemoryError,
+            )
+        return tree

@@ -1,0 +1,45 @@
+"""Log-domain arithmetic that stays finite and differentiable where probabilities are zero."""
+
+from math import inf
+
+import torch
+from torch import Tensor
+
+
+def logsumexp(table: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Log of the sum of exponentials over ``dims``; a sum of zeros is ``-inf``, with gradient zero.
+
+    Args:
+        table: Log-values, any shape, nats.
+        dims: Dimensions to sum over; none returns the table as it is.
+
+    Example:
+        >>> logsumexp(torch.tensor([[0.0, 0.0], [-inf, -inf]]), (1,))
+        tensor([0.6931,   -inf])
+    """
+    if not dims:
+        return table
+    peak = table.detach().amax(dims, keepdim=True)
+    peak = torch.where(peak == -inf, torch.zeros_like(peak), peak)
+    return log(torch.exp(table - peak).sum(dims)) + peak.squeeze(dims)
+
+
+def log(values: Tensor) -> Tensor:
+    """Logarithm of values of at least zero; ``-inf`` at zero, with gradient zero.
+
+    Example:
+        >>> log(torch.tensor([1.0, 0.0]))
+        tensor([0., -inf])
+    """
+    positive = values > 0
+    return torch.where(positive, torch.log(torch.where(positive, values, 1.0)), -inf)
+
+
+def subtract(minuend: Tensor, subtrahend: Tensor) -> Tensor:
+    """Difference of log-values; where the subtrahend is ``-inf`` the result is ``-inf``, with gradient zero.
+
+    This divides a product by one of its terms: where the term is zero so is the product, and zero is the answer
+    that changes nothing after the term is multiplied back.
+    """
+    possible = subtrahend > -inf
+    return torch.where(possible, minuend - torch.where(possible, subtrahend, 0.0), -inf)
