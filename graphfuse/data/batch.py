@@ -1,0 +1,339 @@
+"""Rows of several modalities, each row with its own gaps: what every model takes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data._utils.collate import default_collate_fn_map
+
+from ..checks import check_known, check_name, check_type, invalid, listed
+from .frames import as_tensor_or_frame, check_finite_frame, column_groups, is_frame, observed_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Input = Any  # a Tensor (*batch, *features), or a DataFrame of mixed columns, one row per row of the batch
+
+
+@dataclass(frozen=True, eq=False)
+class ModalityBatch:
+    """By modality its inputs, which rows have it, and by target the states of the rows.
+
+    A row whose values are all missing lacks the modality; a row with some missing values has it, with missing cells.
+    Indexing by integers, slices, integer or boolean arrays goes along the first batch dimension, so torch's
+    ``DataLoader`` and scikit-learn's splitters take a batch as they take an array.
+
+    Args:
+        inputs: By modality, a tensor or array ``(*batch, *features)`` in which ``nan`` is a missing cell, or a
+            DataFrame for columns that no tensor holds (text, categories).
+        present: By modality, bool ``(*batch,)``; a modality left out is present wherever it has an observed value, and
+            its batch is then its first dimension.
+        targets: By name, int64 ``(*batch,)``; -1 is unknown.
+        columns: By modality, the names of the last dimension of its tensor, where it has names.
+
+    Raises:
+        TypeError: If an input is no tensor, array or DataFrame, or a mask is not boolean.
+        ValueError: If shapes disagree, an input is infinite, or a name is unknown.
+
+    Example:
+        >>> batch = ModalityBatch({"ecg": [[0.1, nan], [nan, nan]], "age": [61.0, 48.0]})
+        >>> batch.present["ecg"], len(batch)
+        (tensor([ True, False]), 2)
+    """
+
+    inputs: Mapping[str, Input]
+    present: Mapping[str, Tensor]
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Input],
+        present: Mapping[str, Any] | None = None,
+        targets: Mapping[str, Any] | None = None,
+        columns: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        check_type("inputs", inputs, Mapping, "be a mapping from modalities to tensors or DataFrames")
+        if not inputs:
+            raise invalid("inputs", "hold at least one modality", "none")
+        present = present or {}
+        for name in present:
+            check_known("each modality in present", name, inputs)
+        values, masks = {}, {}
+        for name, value in inputs.items():
+            check_name("each modality in inputs", name)
+            values[name] = _as_input(f"inputs[{name!r}]", value)
+            masks[name] = _mask(name, values[name], present.get(name))
+        states = {name: _states(f"targets[{name!r}]", value) for name, value in (targets or {}).items()}
+        names = {name: tuple(map(str, group)) for name, group in (columns or {}).items()}
+        self._set(values, masks, states, names)
+        self._check_shapes()
+
+    def _set(self, *values: object) -> None:
+        for name, value in zip(("inputs", "present", "targets", "columns"), values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def _check_shapes(self) -> None:
+        first = next(iter(self.present))
+        tensors = {f"inputs[{name!r}]": mask for name, mask in self.present.items()}
+        tensors |= {f"targets[{name!r}]": states for name, states in self.targets.items()}
+        for argument, tensor in tensors.items():
+            if tensor.shape != self.shape:
+                raise invalid(
+                    argument,
+                    f"have the batch shape {tuple(self.shape)} of inputs[{first!r}] (dictionaries of arrays are not "
+                    "split by scikit-learn's tools; a ModalityBatch is)",
+                    tuple(tensor.shape),
+                )
+        for name, group in self.columns.items():
+            check_known("each modality in columns", name, self.inputs)
+            width = self.inputs[name].shape[-1]
+            if width != len(group):
+                raise invalid(f"columns[{name!r}]", f"name {width} columns", f"{len(group)} names")
+
+    @classmethod
+    def _trusted(
+        cls,
+        inputs: Mapping[str, Input],
+        present: Mapping[str, Tensor],
+        targets: Mapping[str, Tensor],
+        columns: Mapping[str, tuple[str, ...]],
+    ) -> ModalityBatch:
+        batch = object.__new__(cls)
+        batch._set(inputs, present, targets, columns)
+        return batch
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        modalities: Mapping[str, Sequence[Any]] | None = None,
+        targets: Mapping[str, Any] | None = None,
+    ) -> ModalityBatch:
+        """One row per row of a DataFrame, whose columns are grouped into modalities.
+
+        NaN, None and NA are missing. Groups of numbers and booleans become float tensors, groups with text or
+        categories stay DataFrames.
+
+        Args:
+            frame: The table.
+            modalities: By modality, its columns; the first level of the columns if None and there are several levels,
+                else one modality named ``"features"``.
+            targets: As for ``ModalityBatch``.
+
+        Raises:
+            ValueError: If a column is unknown or infinite, or a modality has none.
+
+        Example:
+            >>> import pandas as pd
+            >>> frame = pd.DataFrame({"age": [61, None], "sex": [1.0, None], "ecg": [None, 0.3]})
+            >>> batch = ModalityBatch.from_frame(frame, {"person": ["age", "sex"], "heart": ["ecg"]})
+            >>> batch.present["person"].tolist(), batch.present["heart"].tolist()
+            ([True, False], [False, True])
+        """
+        groups = column_groups(frame, modalities)
+        blocks = {name: as_tensor_or_frame(frame[list(group)]) for name, group in groups.items()}
+        columns = {name: [str(column) for column in group] for name, group in groups.items()}
+        return cls(blocks, targets=targets, columns=columns)
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Mapping[str, Any]]) -> ModalityBatch:
+        """One row per sample; a modality whose key is absent or None is missing in that row.
+
+        Raises:
+            ValueError: If there is no sample, or the values of a modality differ in shape.
+
+        Example:
+            >>> ModalityBatch.from_samples([{"ecg": [0.1, 0.2]}, {"age": 48.0, "ecg": None}]).present
+            {'ecg': tensor([ True, False]), 'age': tensor([False,  True])}
+        """
+        if not len(samples):
+            raise invalid("samples", "hold at least one sample", "none")
+        for i, sample in enumerate(samples):
+            check_type(f"samples[{i}]", sample, Mapping, "be a mapping from modalities to values")
+        inputs, present = {}, {}
+        for name in dict.fromkeys(name for sample in samples for name in sample):
+            found = {i: sample[name] for i, sample in enumerate(samples) if sample.get(name) is not None}
+            if not found:
+                raise invalid(f"samples[...][{name!r}]", "be given in at least one sample", "None in every sample")
+            rows = {i: _as_input(f"samples[{i}][{name!r}]", value) for i, value in found.items()}
+            shape, dtype = next(iter(rows.values())).shape, next(iter(rows.values())).dtype
+            column = torch.zeros(len(samples), *shape, dtype=dtype)
+            mask = torch.zeros(len(samples), dtype=torch.bool)
+            for i, value in rows.items():
+                if value.shape != shape:
+                    raise invalid(f"samples[{i}][{name!r}]", f"have shape {tuple(shape)}", tuple(value.shape))
+                column[i], mask[i] = value, True
+            inputs[name], present[name] = column, mask
+        return cls(inputs, present)
+
+    @classmethod
+    def stack(cls, samples: Sequence[ModalityBatch]) -> ModalityBatch:
+        """Batches of one shape and the same modalities, stacked along a new first dimension."""
+        if not len(samples):
+            raise invalid("samples", "hold at least one batch", "none")
+        first = samples[0]
+        for sample in samples:
+            if sample.modalities != first.modalities or tuple(sample.targets) != tuple(first.targets):
+                raise invalid("samples", f"all have the modalities {listed(first.inputs)}", listed(sample.inputs))
+        return cls._trusted(
+            {name: _stack([sample.inputs[name] for sample in samples]) for name in first.inputs},
+            {name: torch.stack([sample.present[name] for sample in samples]) for name in first.inputs},
+            {name: torch.stack([sample.targets[name] for sample in samples]) for name in first.targets},
+            first.columns,
+        )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The names of the modalities, in order."""
+        return tuple(self.inputs)
+
+    @property
+    def shape(self) -> torch.Size:
+        """The batch shape."""
+        return next(iter(self.present.values())).shape
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a ModalityBatch of a single row has no len(); index its parent by a slice instead.")
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> ModalityBatch:
+        if isinstance(key, str):
+            raise invalid("the index of a ModalityBatch", "select rows (modalities are in .inputs)", repr(key))
+        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
+            key = key[0]
+        rows = key if isinstance(key, int | slice) else torch.as_tensor(np.asarray(key))
+        if isinstance(rows, Tensor) and rows.dtype != torch.bool:
+            rows = rows.long()
+        return self._trusted(
+            {name: _rows(value, rows) for name, value in self.inputs.items()},
+            {name: mask[rows] for name, mask in self.present.items()},
+            {name: states[rows] for name, states in self.targets.items()},
+            self.columns,
+        )
+
+    def __getitems__(self, rows: list[int]) -> ModalityBatch:
+        return self[rows]
+
+    def __iter__(self) -> Iterator[ModalityBatch]:
+        return (self[i] for i in range(len(self)))
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ModalityBatch:
+        """The batch on another device, its floating-point inputs in another dtype; DataFrames stay as they are."""
+
+        def move(value: Input) -> Input:
+            if not isinstance(value, Tensor):
+                return value
+            return value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+
+        return self._trusted(
+            {name: move(value) for name, value in self.inputs.items()},
+            {name: mask.to(device=device) for name, mask in self.present.items()},
+            {name: states.to(device=device) for name, states in self.targets.items()},
+            self.columns,
+        )
+
+    def keep(self, kept: Mapping[str, Tensor]) -> ModalityBatch:
+        """The batch in which a modality is present where it was and ``kept`` (*batch) says so; others stay as they are.
+
+        Example:
+            >>> batch = ModalityBatch({"age": [61.0, 48.0]})
+            >>> batch.keep({"age": torch.tensor([True, False])}).present
+            {'age': tensor([ True, False])}
+        """
+        for name, mask in kept.items():
+            check_known("each modality in kept", name, self.inputs)
+            if mask.dtype != torch.bool or mask.shape != self.shape:
+                raise invalid(f"kept[{name!r}]", f"be bool of shape {tuple(self.shape)}", (mask.dtype, mask.shape))
+        present = {name: mask & kept[name] if name in kept else mask for name, mask in self.present.items()}
+        return self._trusted(self.inputs, present, self.targets, self.columns)
+
+    def select(self, modalities: Sequence[str]) -> ModalityBatch:
+        """The batch with these modalities only, in this order."""
+        for name in modalities:
+            check_known("each of modalities", name, self.inputs)
+        return self._trusted(
+            {name: self.inputs[name] for name in modalities},
+            {name: self.present[name] for name in modalities},
+            self.targets,
+            {name: self.columns[name] for name in modalities if name in self.columns},
+        )
+
+    def __repr__(self) -> str:
+        rates = ", ".join(
+            f"{name} {tuple(self.inputs[name].shape[len(self.shape) :])} {mask.double().mean():.0%}"
+            for name, mask in self.present.items()
+        )
+        return f"ModalityBatch(shape={tuple(self.shape)}, present: {rates}; targets: {listed(self.targets)})"
+
+
+def _as_input(argument: str, value: Any) -> Input:
+    if is_frame(value):
+        check_finite_frame(argument, value)
+        return value
+    if not isinstance(value, Tensor):
+        try:
+            array = np.asarray(value)
+            array = array.astype(np.float64) if array.dtype == object else array
+            value = torch.tensor(array) if not array.flags.writeable else torch.as_tensor(array)
+        except (TypeError, ValueError) as error:
+            raise invalid(argument, "be a tensor, an array of numbers or a DataFrame", f"{error}", TypeError) from None
+    if value.is_complex():
+        raise invalid(argument, "be real", value.dtype, TypeError)
+    if value.is_floating_point() and bool(value.isinf().any()):
+        raise invalid(argument, "be finite, or nan where a cell is missing", "infinity")
+    return value
+
+
+def _mask(name: str, value: Input, given: Any | None) -> Tensor:
+    if is_frame(value):
+        observed = torch.from_numpy(observed_rows(value).copy())
+    elif given is None and not value.ndim:
+        raise invalid(f"inputs[{name!r}]", "have a batch dimension, or a mask in present", "a scalar")
+    else:
+        num_batch = 1 if given is None else np.ndim(given)
+        observed = torch.ones(value.shape[:num_batch], dtype=torch.bool, device=value.device)
+        if value.is_floating_point():
+            observed = ~value.isnan().reshape(*observed.shape, -1).all(-1) if value.numel() else observed
+    if given is None:
+        return observed
+    mask = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    if mask.dtype != torch.bool:
+        raise invalid(f"present[{name!r}]", "be boolean", mask.dtype, TypeError)
+    if mask.shape != observed.shape:
+        raise invalid(f"present[{name!r}]", f"have shape {tuple(observed.shape)}", tuple(mask.shape))
+    return mask.to(observed.device) & observed
+
+
+def _states(argument: str, value: Any) -> Tensor:
+    states = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    if states.is_floating_point() or states.dtype == torch.bool:
+        raise invalid(argument, "be integers, -1 where unknown", states.dtype, TypeError)
+    if states.numel() and int(states.min()) < -1:
+        raise invalid(argument, "be at least -1 (unknown)", int(states.min()))
+    return states.long()
+
+
+def _rows(value: Input, key: Any) -> Input:
+    if isinstance(value, Tensor):
+        return value[key.to(value.device) if isinstance(key, Tensor) else key]
+    return value.iloc[key.numpy() if isinstance(key, Tensor) else key]
+
+
+def _stack(values: list[Input]) -> Input:
+    if isinstance(values[0], Tensor):
+        return torch.stack(values)
+    return type(values[0].to_frame())(values).infer_objects()
+
+
+def _collate(samples: Any, *, collate_fn_map: Any = None) -> ModalityBatch:
+    return samples if isinstance(samples, ModalityBatch) else ModalityBatch.stack(samples)
+
+
+default_collate_fn_map[ModalityBatch] = _collate
