@@ -1,0 +1,138 @@
+"""Fusion by inference: every modality fills a factor of one graph, and the graph answers."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import check_known, check_names, check_type, invalid, listed
+from ..data import ModalityBatch
+from ..evidence import Evidence, fill, silence
+from ..graph import FactorGraph
+from ..inference import InferenceMethod, Posterior, VariableElimination, infer
+from ..logspace import subtract
+from ..potentials import Potential
+from .base import FusionModel, flat_inputs
+
+_DEFAULT = VariableElimination()
+
+
+class GraphFusion(FusionModel):
+    """A factor graph whose factors are filled by potentials; a missing modality multiplies by one.
+
+    The graph may have latent variables and several targets. Trained by ``log_likelihood``, the exact conditional
+    likelihood of the targets, through inference.
+
+    Args:
+        graph: The factorization.
+        potentials: By factor name, one per factor.
+        targets: Variables of the graph to predict.
+        method: How to infer.
+
+    Raises:
+        ValueError: If a factor has no potential, or a potential no factor, or a target is no variable.
+
+    Example:
+        >>> from graphfuse import GraphFusion, ModalityBatch, NeuralPotential, TablePotential, Variable, star
+        >>> graph = star(Variable("label", 2), sources=["ecg"])
+        >>> ecg = NeuralPotential(nn.Linear(3, 2), shape=(2,), modality="ecg")
+        >>> model = GraphFusion(graph, {"prior": TablePotential(torch.zeros(2)), "ecg": ecg}, targets=["label"])
+        >>> model(ModalityBatch({"ecg": torch.tensor([[nan, nan, nan]])}))["label"].exp()
+        tensor([[0.5000, 0.5000]], grad_fn=<ExpBackward0>)
+
+    Reference: Lafferty, McCallum and Pereira (2001), Conditional random fields; Quattoni et al. (2007), Hidden
+    conditional random fields.
+    """
+
+    def __init__(
+        self,
+        graph: FactorGraph,
+        potentials: Mapping[str, Potential],
+        targets: Sequence[str],
+        method: InferenceMethod = _DEFAULT,
+    ) -> None:
+        check_type("graph", graph, FactorGraph, "be a FactorGraph")
+        check_type("potentials", potentials, Mapping, "be a mapping from factor names to potentials")
+        super().__init__([graph.variable(name) for name in check_names("targets", targets)])
+        for name, potential in potentials.items():
+            check_known("each factor in potentials", name, graph.scopes)
+            check_type(f"potentials[{name!r}]", potential, Potential, "be a Potential")
+        absent = [name for name in graph.scopes if name not in potentials]
+        if absent:
+            raise invalid("potentials", "hold a potential for every factor", f"none for {listed(absent)}")
+        self.graph = graph
+        self.method = method
+        self.potentials = nn.ModuleList(potentials[name] for name in graph.scopes)
+
+    @property
+    def potential_of(self) -> dict[str, Potential]:
+        """By factor name, its potential."""
+        return dict(zip(self.graph.scopes, self.potentials, strict=True))  # type: ignore[arg-type]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that some potential reads, in the order of the factors."""
+        read = (potential.modality for potential in self.potential_of.values())
+        return tuple(dict.fromkeys(name for name in read if name is not None))
+
+    def log_potentials(self, batch: ModalityBatch) -> dict[str, Tensor]:
+        """By factor, its table ``(*batch, *scope)`` in nats; zero in the rows whose modality is missing.
+
+        Raises:
+            ValueError: If a potential's table does not fit its scope, or is ``nan`` where its modality is present.
+        """
+        tables = {}
+        for name, potential in self.potential_of.items():
+            shape = self.graph.shape(self.graph.scopes[name])
+            argument = f"the table of potentials[{name!r}] over {self.graph.scopes[name]}"
+            if potential.modality is None:
+                table = potential(None)
+                _check_shape(argument, table, shape)
+            else:
+                values, present = flat_inputs(batch, potential.modality)
+                table = potential(fill(values, present))
+                _check_shape(argument, table, (len(present), *shape))
+                table = silence(table, present, len(shape))
+                if bool(table.isnan().any()):
+                    rows = int(table.isnan().reshape(len(present), -1).any(-1).sum())
+                    raise invalid(
+                        argument,
+                        "be free of nan where its modality is present (an encoder that reads missing cells, such as "
+                        "graphfuse.encoders.MLP, maps them to numbers)",
+                        f"nan in {rows} rows",
+                    )
+                table = table.reshape(*batch.shape, *shape)
+            tables[name] = table
+        return tables
+
+    def posterior(self, batch: ModalityBatch, targets: Sequence[str] | None = None) -> Posterior:
+        """The posterior given the modalities of each row, for the model's targets or any other variables."""
+        names = list(self.targets) if targets is None else targets
+        return infer(self.graph, self.log_potentials(batch), targets=names, method=self.method)
+
+    def forward(self, batch: ModalityBatch) -> dict[str, Tensor]:
+        """By target, log-probabilities ``(*batch, num_states)`` in nats; ``-inf`` in impossible rows."""
+        found = self.posterior(batch).log_marginals
+        return {name: found[name].expand(*batch.shape, -1) for name in self.targets}
+
+    def log_likelihood(self, batch: ModalityBatch) -> Tensor:
+        """Joint log-probability ``(*batch,)`` in nats of the known targets of each row, given its modalities.
+
+        Latent variables and unknown targets are summed out exactly. ``-inf``, with gradient zero, in a row whose
+        modalities, or whose targets given them, are impossible.
+        """
+        self.check_targets(batch)
+        tables = self.log_potentials(batch)
+        observed = Evidence(hard={name: batch.targets[name] for name in self.targets})
+        clamped = infer(self.graph, tables, observed, targets=(), method=self.method).log_partition
+        free = infer(self.graph, tables, targets=(), method=self.method).log_partition
+        return subtract(clamped, free).expand(batch.shape)
+
+    def extra_repr(self) -> str:
+        return f"graph={self.graph}, targets={list(self.targets)}, method={self.method}"
+
+
+def _check_shape(argument: str, table: Tensor, expected: tuple[int, ...]) -> None:
+    check_type(argument, table, torch.Tensor, "be a tensor")
+    if tuple(table.shape) != expected:
+        raise invalid(argument, f"have shape {expected}", tuple(table.shape))

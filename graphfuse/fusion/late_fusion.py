@@ -1,0 +1,96 @@
+"""Late fusion: every modality predicts by itself, and the predictions are pooled."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import check_type, invalid
+from ..data import ModalityBatch
+from ..evidence import fill, silence
+from ..graph import Variable
+from ..logspace import logsumexp
+from .base import FusionModel, flat_inputs
+
+
+class LateFusion(FusionModel):
+    """Pooled predictions of the present modalities; the prior where none is present.
+
+    Args:
+        encoders: By modality, any module from ``(rows, *features)`` to logits ``(rows, num_states)``.
+        target: The variable to predict.
+        prior: Probabilities ``(num_states,)`` for a row without any modality.
+
+    Raises:
+        ValueError: If the prior is no distribution over the states of the target.
+    """
+
+    def __init__(self, encoders: Mapping[str, nn.Module], target: Variable, prior: Tensor) -> None:
+        super().__init__([target])
+        if prior.shape != (target.num_states,) or not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-5:
+            raise invalid("prior", f"be {target.num_states} probabilities that sum to 1", prior.tolist())
+        for name, encoder in encoders.items():
+            check_type(f"encoders[{name!r}]", encoder, nn.Module, "be a torch module")
+        self.modalities = tuple(encoders)
+        self.encoders = nn.ModuleList(encoders.values())
+        self.register_buffer("prior", prior.detach().clone())
+
+    @abstractmethod
+    def pool(self, log_probs: Tensor, weights: Tensor) -> Tensor:
+        """Log-weights ``(rows, num_states)``, up to a constant per row, of predictions ``(modalities, rows, num_states)``.
+
+        ``weights`` ``(modalities, rows, 1)`` sum to one over the present modalities and are zero for the others.
+        """
+
+    def forward(self, batch: ModalityBatch) -> dict[str, Tensor]:
+        [(name, target)] = self.targets.items()
+        opinions, masks = [], []
+        for modality, encoder in zip(self.modalities, self.encoders, strict=True):
+            values, present = flat_inputs(batch, modality)
+            logits = encoder(fill(values, present))
+            if logits.shape != (len(present), target.num_states):
+                expected = (len(present), target.num_states)
+                raise invalid(f"the output of encoders[{modality!r}]", f"have shape {expected}", tuple(logits.shape))
+            opinions.append(silence(logits.log_softmax(-1), present, 1))
+            masks.append(present)
+        present = torch.stack(masks).unsqueeze(-1).to(opinions[0].dtype)
+        count = present.sum(0)
+        pooled = self.pool(torch.stack(opinions), present / count.clamp(min=1))
+        pooled = pooled - logsumexp(pooled, (-1,)).unsqueeze(-1)
+        prior = self.prior.log().to(pooled.dtype)  # type: ignore[operator]
+        return {name: torch.where(count > 0, pooled, prior).reshape(*batch.shape, -1)}
+
+
+class MeanPool(LateFusion):
+    """The mean of the probabilities of the present modalities.
+
+    Example:
+        >>> from graphfuse import MeanPool, ModalityBatch, Variable
+        >>> scores = {"a": torch.tensor([[0.8, 0.2]]).log(), "b": torch.tensor([[0.4, 0.6]]).log()}
+        >>> model = MeanPool({"a": nn.Identity(), "b": nn.Identity()}, Variable("y", 2), torch.tensor([0.5, 0.5]))
+        >>> model(ModalityBatch(scores))["y"].exp()
+        tensor([[0.6000, 0.4000]])
+
+    Reference: Stone (1961), The opinion pool.
+    """
+
+    def pool(self, log_probs: Tensor, weights: Tensor) -> Tensor:
+        return (weights * log_probs.exp()).sum(0).clamp(min=torch.finfo(log_probs.dtype).tiny).log()
+
+
+class LogarithmicPool(LateFusion):
+    """The normalized geometric mean of the probabilities of the present modalities.
+
+    Example:
+        >>> from graphfuse import LogarithmicPool, ModalityBatch, Variable
+        >>> scores = {"a": torch.tensor([[0.8, 0.2]]).log(), "b": torch.tensor([[0.2, 0.8]]).log()}
+        >>> encoders = {"a": nn.Identity(), "b": nn.Identity()}
+        >>> LogarithmicPool(encoders, Variable("y", 2), torch.tensor([0.5, 0.5]))(ModalityBatch(scores))["y"].exp()
+        tensor([[0.5000, 0.5000]])
+
+    Reference: Genest and Zidek (1986), Combining probability distributions.
+    """
+
+    def pool(self, log_probs: Tensor, weights: Tensor) -> Tensor:
+        return (weights * log_probs).sum(0)
