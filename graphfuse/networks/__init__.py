@@ -1,0 +1,28 @@
+"""Models read from files or taken from other libraries, with named states, and asked by labels."""
+
+from .interchange import (
+    from_networkx,
+    from_pgmpy,
+    structure_from_networkx,
+    to_networkx,
+    to_pgmpy_bayesian_network,
+    to_pgmpy_factor_graph,
+    to_pgmpy_markov_network,
+)
+from .labels import decode_labels, encode_labels
+from .network import Network
+from .reading import read_network
+
+__all__ = [
+    "Network",
+    "decode_labels",
+    "encode_labels",
+    "from_networkx",
+    "from_pgmpy",
+    "read_network",
+    "structure_from_networkx",
+    "to_networkx",
+    "to_pgmpy_bayesian_network",
+    "to_pgmpy_factor_graph",
+    "to_pgmpy_markov_network",
+]
