@@ -6,6 +6,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from math import inf, nan
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -15,4 +16,4 @@ import graphfuse
 
 @pytest.fixture(autouse=True)
 def _namespace(doctest_namespace: dict[str, object]) -> None:
-    doctest_namespace.update(torch=torch, nn=nn, inf=inf, nan=nan, graphfuse=graphfuse)
+    doctest_namespace.update(torch=torch, nn=nn, np=np, inf=inf, nan=nan, graphfuse=graphfuse)

@@ -3,7 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .data import ModalityBatch, drop_modalities
 from .evidence import Evidence
+from .fusion import (
+    EarlyFusion,
+    FusionModel,
+    GraphFusion,
+    HybridFusion,
+    LogarithmicPool,
+    MeanPool,
+)
 from .graph import (
     Factor,
     FactorGraph,
@@ -16,5 +25,90 @@ from .graph import (
     tree,
 )
 from .inference import Enumeration, Posterior, VariableElimination, decode, infer, log_score, sample
+from .learning import FitSettings, cross_fit, fit, random_subset_nll, target_nll
+from .networks import Network, read_network
+from .potentials import (
+    ConditionalPotential,
+    GaussianPotential,
+    NeuralPotential,
+    Potential,
+    ScorePotential,
+    TablePotential,
+)
+
+if TYPE_CHECKING:
+    from .estimators import (
+        EarlyFusionClassifier,
+        FusionClassifier,
+        HybridFusionClassifier,
+        LateFusionClassifier,
+        TabularEncoder,
+    )
 
 __version__ = "0.1.0"
+
+_LAZY = {  # scikit-learn is loaded when one of these is first used
+    "EarlyFusionClassifier": "estimators",
+    "FusionClassifier": "estimators",
+    "HybridFusionClassifier": "estimators",
+    "LateFusionClassifier": "estimators",
+    "TabularEncoder": "estimators",
+}
+
+__all__ = [
+    "ConditionalPotential",
+    "Dataset",
+    "EarlyFusion",
+    "EarlyFusionClassifier",
+    "Enumeration",
+    "Evidence",
+    "Factor",
+    "FactorGraph",
+    "FitSettings",
+    "FusionClassifier",
+    "FusionModel",
+    "GaussianPotential",
+    "GraphFusion",
+    "HybridFusion",
+    "HybridFusionClassifier",
+    "LateFusionClassifier",
+    "LogarithmicPool",
+    "MeanPool",
+    "ModalityBatch",
+    "Network",
+    "NeuralPotential",
+    "Posterior",
+    "Potential",
+    "ScorePotential",
+    "TablePotential",
+    "TabularEncoder",
+    "Variable",
+    "VariableElimination",
+    "bayesian_network",
+    "chain",
+    "cross_fit",
+    "decode",
+    "drop_modalities",
+    "fit",
+    "infer",
+    "latent_class",
+    "load",
+    "log_score",
+    "markov_network",
+    "random_subset_nll",
+    "read_network",
+    "sample",
+    "star",
+    "target_nll",
+    "tree",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

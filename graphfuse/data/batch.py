@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +12,21 @@ import torch
 from torch import Tensor
 from torch.utils.data._utils.collate import default_collate_fn_map
 
-from ..checks import check_known, check_name, check_type, invalid, listed
-from .frames import as_tensor_or_frame, check_finite_frame, column_groups, is_frame, observed_rows
+from ..checks import check_known, check_name, check_names, check_type, invalid, listed
+from .frames import (
+    as_column,
+    as_tensor_or_frame,
+    check_finite_frame,
+    column_groups,
+    column_names,
+    is_frame,
+    observed_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_COLUMN_TYPES = "graphfuse_column_types"
 Input = Any  # a Tensor (*batch, *features), or a DataFrame of mixed columns, one row per row of the batch
 
 
@@ -30,7 +40,7 @@ class ModalityBatch:
 
     Args:
         inputs: By modality, a tensor or array ``(*batch, *features)`` in which ``nan`` is a missing cell, or a
-            DataFrame for columns that no tensor holds (text, categories).
+            DataFrame for columns that no tensor holds (text, categories); a Series is a single column.
         present: By modality, bool ``(*batch,)``; a modality left out is present wherever it has an observed value, and
             its batch is then its first dimension.
         targets: By name, int64 ``(*batch,)``; -1 is unknown.
@@ -41,7 +51,7 @@ class ModalityBatch:
         ValueError: If shapes disagree, an input is infinite, or a name is unknown.
 
     Example:
-        >>> batch = ModalityBatch({"ecg": [[0.1, nan], [nan, nan]], "age": [61.0, 48.0]})
+        >>> batch = ModalityBatch({"ecg": [[0.1, np.nan], [np.nan, np.nan]], "age": [61.0, 48.0]})
         >>> batch.present["ecg"], len(batch)
         (tensor([ True, False]), 2)
     """
@@ -70,7 +80,7 @@ class ModalityBatch:
             values[name] = _as_input(f"inputs[{name!r}]", value)
             masks[name] = _mask(name, values[name], present.get(name))
         states = {name: _states(f"targets[{name!r}]", value) for name, value in (targets or {}).items()}
-        names = {name: tuple(map(str, group)) for name, group in (columns or {}).items()}
+        names = {name: _names(f"columns[{name!r}]", group) for name, group in (columns or {}).items()}
         self._set(values, masks, states, names)
         self._check_shapes()
 
@@ -92,9 +102,10 @@ class ModalityBatch:
                 )
         for name, group in self.columns.items():
             check_known("each modality in columns", name, self.inputs)
-            width = self.inputs[name].shape[-1]
-            if width != len(group):
-                raise invalid(f"columns[{name!r}]", f"name {width} columns", f"{len(group)} names")
+            features = self.inputs[name].shape[len(self.shape) :]
+            if not features or features[-1] != len(group):
+                width = f"{features[-1]} columns" if features else "no columns (its values are single numbers)"
+                raise invalid(f"columns[{name!r}]", f"name {width}", f"{len(group)} names")
 
     @classmethod
     def _trusted(
@@ -138,15 +149,17 @@ class ModalityBatch:
         """
         groups = column_groups(frame, modalities)
         blocks = {name: as_tensor_or_frame(frame[list(group)]) for name, group in groups.items()}
-        columns = {name: [str(column) for column in group] for name, group in groups.items()}
+        columns = {name: column_names(group, modalities is None) for name, group in groups.items()}
         return cls(blocks, targets=targets, columns=columns)
 
     @classmethod
     def from_samples(cls, samples: Sequence[Mapping[str, Any]]) -> ModalityBatch:
         """One row per sample; a modality whose key is absent or None is missing in that row.
 
+        A modality has the widest dtype among its samples.
+
         Raises:
-            ValueError: If there is no sample, or the values of a modality differ in shape.
+            ValueError: If there is no sample, the values of a modality differ in shape, or no sample has it.
 
         Example:
             >>> ModalityBatch.from_samples([{"ecg": [0.1, 0.2]}, {"age": 48.0, "ecg": None}]).present
@@ -162,7 +175,8 @@ class ModalityBatch:
             if not found:
                 raise invalid(f"samples[...][{name!r}]", "be given in at least one sample", "None in every sample")
             rows = {i: _as_input(f"samples[{i}][{name!r}]", value) for i, value in found.items()}
-            shape, dtype = next(iter(rows.values())).shape, next(iter(rows.values())).dtype
+            shape = next(iter(rows.values())).shape
+            dtype = reduce(torch.promote_types, (value.dtype for value in rows.values()))
             column = torch.zeros(len(samples), *shape, dtype=dtype)
             mask = torch.zeros(len(samples), dtype=torch.bool)
             for i, value in rows.items():
@@ -208,9 +222,7 @@ class ModalityBatch:
             raise invalid("the index of a ModalityBatch", "select rows (modalities are in .inputs)", repr(key))
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]
-        rows = key if isinstance(key, int | slice) else torch.as_tensor(np.asarray(key))
-        if isinstance(rows, Tensor) and rows.dtype != torch.bool:
-            rows = rows.long()
+        rows = _row_index(key, len(self))
         return self._trusted(
             {name: _rows(value, rows) for name, value in self.inputs.items()},
             {name: mask[rows] for name, mask in self.present.items()},
@@ -249,13 +261,21 @@ class ModalityBatch:
         """
         for name, mask in kept.items():
             check_known("each modality in kept", name, self.inputs)
+            check_type(f"kept[{name!r}]", mask, Tensor, "be a bool tensor")
             if mask.dtype != torch.bool or mask.shape != self.shape:
-                raise invalid(f"kept[{name!r}]", f"be bool of shape {tuple(self.shape)}", (mask.dtype, mask.shape))
+                raise invalid(
+                    f"kept[{name!r}]",
+                    f"be bool of shape {tuple(self.shape)}",
+                    f"{mask.dtype} of shape {tuple(mask.shape)}",
+                )
         present = {name: mask & kept[name] if name in kept else mask for name, mask in self.present.items()}
         return self._trusted(self.inputs, present, self.targets, self.columns)
 
     def select(self, modalities: Sequence[str]) -> ModalityBatch:
-        """The batch with these modalities only, in this order."""
+        """The batch with these modalities only, in this order; at least one."""
+        modalities = check_names("modalities", modalities)
+        if not modalities:
+            raise invalid("modalities", "name at least one modality", "none")
         for name in modalities:
             check_known("each of modalities", name, self.inputs)
         return self._trusted(
@@ -273,22 +293,63 @@ class ModalityBatch:
         return f"ModalityBatch(shape={tuple(self.shape)}, present: {rates}; targets: {listed(self.targets)})"
 
 
+def _tensor(array: np.ndarray) -> Tensor:
+    """An array as a tensor, copied where torch cannot share it: read-only, reversed, or in the other byte order."""
+    shared = array.flags.writeable and array.dtype.isnative and all(stride >= 0 for stride in array.strides)
+    return torch.as_tensor(array if shared else np.array(array, dtype=array.dtype.newbyteorder("=")))
+
+
+def _names(argument: str, group: Any) -> tuple[str, ...]:
+    if isinstance(group, str):
+        raise invalid(argument, "be a sequence of names", repr(group), TypeError)
+    return tuple(map(str, group))
+
+
+def _row_index(key: Any, num_rows: int) -> Any:
+    """An index of rows as an int, a slice of positive step, or an int64 or bool tensor."""
+    if isinstance(key, slice):
+        return key if key.step is None or key.step > 0 else torch.arange(num_rows)[np.arange(num_rows)[key].copy()]
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return int(key)
+    if not isinstance(key, Tensor):
+        array = np.asarray(key)
+        key = _tensor(array if array.size else array.astype(np.int64)) if array.dtype.kind in "biuf" else key
+    if not isinstance(key, Tensor) or key.is_floating_point() or (key.dtype == torch.bool and not key.ndim):
+        must = "be integers, a slice, or an array of integers or booleans"
+        raise invalid("the index of a ModalityBatch", must, key, TypeError)
+    if not key.ndim:
+        return int(key)
+    return key if key.dtype == torch.bool else key.long()
+
+
 def _as_input(argument: str, value: Any) -> Input:
+    if is_frame(value):
+        value = as_column(value)
     if is_frame(value):
         check_finite_frame(argument, value)
         return value
     if not isinstance(value, Tensor):
+        must = "be a tensor, an array of numbers or a DataFrame"
         try:
             array = np.asarray(value)
             array = array.astype(np.float64) if array.dtype == object else array
-            value = torch.tensor(array) if not array.flags.writeable else torch.as_tensor(array)
         except (TypeError, ValueError) as error:
-            raise invalid(argument, "be a tensor, an array of numbers or a DataFrame", f"{error}", TypeError) from None
+            raise invalid(argument, must, error, TypeError) from None
+        if array.dtype.kind not in "biufc":
+            raise invalid(argument, must, f"dtype {array.dtype}", TypeError)
+        value = _tensor(array)
     if value.is_complex():
         raise invalid(argument, "be real", value.dtype, TypeError)
     if value.is_floating_point() and bool(value.isinf().any()):
         raise invalid(argument, "be finite, or nan where a cell is missing", "infinity")
     return value
+
+
+def _array(argument: str, value: Any, must: str) -> Tensor:
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise invalid(argument, must, f"dtype {array.dtype}", TypeError)
+    return _tensor(array)
 
 
 def _mask(name: str, value: Input, given: Any | None) -> Tensor:
@@ -303,7 +364,7 @@ def _mask(name: str, value: Input, given: Any | None) -> Tensor:
             observed = ~value.isnan().reshape(*observed.shape, -1).all(-1) if value.numel() else observed
     if given is None:
         return observed
-    mask = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    mask = given if isinstance(given, Tensor) else _array(f"present[{name!r}]", given, "be boolean")
     if mask.dtype != torch.bool:
         raise invalid(f"present[{name!r}]", "be boolean", mask.dtype, TypeError)
     if mask.shape != observed.shape:
@@ -312,7 +373,7 @@ def _mask(name: str, value: Input, given: Any | None) -> Tensor:
 
 
 def _states(argument: str, value: Any) -> Tensor:
-    states = value if isinstance(value, Tensor) else torch.as_tensor(np.asarray(value))
+    states = value if isinstance(value, Tensor) else _array(argument, value, "be integers, -1 where unknown")
     if states.is_floating_point() or states.dtype == torch.bool:
         raise invalid(argument, "be integers, -1 where unknown", states.dtype, TypeError)
     if states.numel() and int(states.min()) < -1:
@@ -323,13 +384,16 @@ def _states(argument: str, value: Any) -> Tensor:
 def _rows(value: Input, key: Any) -> Input:
     if isinstance(value, Tensor):
         return value[key.to(value.device) if isinstance(key, Tensor) else key]
-    return value.iloc[key.numpy() if isinstance(key, Tensor) else key]
+    found = value.iloc[key.cpu().numpy() if isinstance(key, Tensor) else key]
+    if found.ndim < value.ndim:
+        found.attrs[_COLUMN_TYPES] = value.dtypes.to_dict()  # a row of mixed columns cannot hold them itself
+    return found
 
 
 def _stack(values: list[Input]) -> Input:
     if isinstance(values[0], Tensor):
         return torch.stack(values)
-    return type(values[0].to_frame())(values).infer_objects()
+    return type(values[0].to_frame())(values).astype(values[0].attrs[_COLUMN_TYPES])
 
 
 def _collate(samples: Any, *, collate_fn_map: Any = None) -> ModalityBatch:

@@ -1,4 +1,4 @@
-"""DataFrames as they come: groups of columns, what is missing, what is a number; pandas is met, never imported early."""
+"""DataFrames as they come: groups of columns, what is missing, what is a number; pandas is never imported here."""
 
 from __future__ import annotations
 
@@ -50,6 +50,25 @@ def column_groups(frame: pd.DataFrame, modalities: Mapping[str, Sequence[Any]] |
     return {name: list(group) for name, group in modalities.items()}
 
 
+def column_names(group: Sequence[Any], inner: bool) -> list[str]:
+    """Columns as text: several levels are joined, of which the first is left out if ``inner``."""
+    levels = [column[inner:] if isinstance(column, tuple) else (column,) for column in group]
+    return [" ".join(map(str, level)) for level in levels]
+
+
+def as_column(value: Any) -> Any:
+    """A Series as one column, a vector if it holds numbers; a DataFrame as it is."""
+    if value.ndim == 2:
+        return value
+    numbers = as_numbers(value)
+    return value.to_frame() if numbers is None else torch.from_numpy(numbers)
+
+
+def column_name(column: Any) -> str:
+    """A column label as text; of several levels, those below the first, which is the modality."""
+    return "/".join(map(str, column[1:])) if isinstance(column, tuple) else str(column)
+
+
 def observed_rows(frame: pd.DataFrame) -> np.ndarray:
     """Bool per row: whether any cell is observed; of a single row (a Series), one bool."""
     return np.asarray(frame.notna().any(axis=1) if frame.ndim == 2 else frame.notna().any())
@@ -68,15 +87,13 @@ def as_numbers(column: pd.Series) -> np.ndarray | None:
     kind = getattr(column.dtype, "kind", "O")
     if kind in "biuf":
         dtype = np.float32 if column.dtype in (np.float32, np.float16) else np.float64
-        return column.to_numpy(dtype=dtype, na_value=np.nan)
+        return np.array(column.to_numpy(dtype=dtype, na_value=np.nan))
     if column.dtype == object:
         observed = column.dropna()
         if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in observed):
             numbers = np.full(len(column), np.nan)
             numbers[column.notna().to_numpy()] = observed.to_numpy(dtype=np.float64)
             return numbers
-    elif column.isna().all():
-        return np.full(len(column), np.nan)
     return None
 
 

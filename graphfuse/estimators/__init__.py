@@ -1,0 +1,15 @@
+"""What scikit-learn users hold: classifiers that take rows with gaps."""
+
+from .early_fusion_classifier import EarlyFusionClassifier
+from .fusion_classifier import FusionClassifier
+from .hybrid_fusion_classifier import HybridFusionClassifier
+from .late_fusion_classifier import LateFusionClassifier
+from .tabular_encoder import TabularEncoder
+
+__all__ = [
+    "EarlyFusionClassifier",
+    "FusionClassifier",
+    "HybridFusionClassifier",
+    "LateFusionClassifier",
+    "TabularEncoder",
+]

@@ -1,0 +1,80 @@
+"""A torch module as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ..checks import invalid
+from ..learning import FitSettings
+
+
+class ModuleEncoder(ClassifierMixin, BaseEstimator):
+    """Trains a copy of a module by cross-entropy; the module itself stays as it is.
+
+    Args:
+        module: From ``(rows, *features)`` to logits ``(rows, num_classes)``; its parameters are where training starts.
+        num_classes: Classes; labels are the integers below it.
+        settings: How to train.
+        random_state: Seed of the order of the rows and of layers that draw.
+    """
+
+    def __init__(
+        self, module: nn.Module, num_classes: int, settings: FitSettings | None = None, random_state: int = 0
+    ) -> None:
+        self.module = module
+        self.num_classes = num_classes
+        self.settings = settings
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: np.ndarray) -> ModuleEncoder:
+        """Train on arrays ``(rows, *features)`` and integer labels."""
+        settings = FitSettings(learning_rate=1e-3, batch_size=64) if self.settings is None else self.settings
+        self.module_ = deepcopy(self.module)
+        self.classes_ = np.arange(self.num_classes)
+        inputs, target = self._tensor(X), torch.as_tensor(np.asarray(y)).long()
+        parameters = [parameter for parameter in self.module_.parameters() if parameter.requires_grad]
+        if parameters:
+            optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            self.module_.train()
+            for _ in range(settings.num_epochs if parameters else 0):
+                for rows in torch.randperm(len(inputs)).split(settings.batch_size):
+                    loss = cross_entropy(self._logits(inputs[rows]), target[rows])
+                    if not bool(loss.isfinite()):
+                        raise invalid("the output of the encoder", "give a finite cross-entropy", loss.item())
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+        self.module_.eval()
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities ``(rows, num_classes)``."""
+        check_is_fitted(self)
+        with torch.no_grad():
+            chunks = [self._logits(rows).double().softmax(-1) for rows in self._tensor(X).split(4096)]
+        return torch.cat(chunks).cpu().numpy() if chunks else np.zeros((0, self.num_classes))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def _logits(self, rows: Tensor) -> Tensor:
+        logits = self.module_(rows)
+        if tuple(logits.shape) != (len(rows), self.num_classes):
+            raise invalid("the output of the encoder", f"have shape {(len(rows), self.num_classes)}", tuple(logits.shape))
+        return logits
+
+    def _tensor(self, X: Any) -> Tensor:
+        values = torch.as_tensor(np.array(X))
+        like = next(self.module_.parameters(), torch.zeros(()))
+        return values.to(like.device, like.dtype if values.is_floating_point() else None)

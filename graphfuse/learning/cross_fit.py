@@ -1,0 +1,162 @@
+"""Scores of a scikit-learn classifier on rows that it was not fitted on, and the ensemble that scores new rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from warnings import warn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..checks import check_count, invalid
+
+_FLOOR = 1e-4  # the share of the prior in every probability, so that no encoder alone can rule a class out
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderEnsemble:
+    """Classifiers of one modality, averaged, with the class frequencies ``prior`` (num_states,) that they were fitted at."""
+
+    members: tuple[Any, ...]
+    prior: np.ndarray
+
+    def probabilities(self, inputs: Any) -> np.ndarray:
+        """Mean probabilities ``(rows, num_states)``; the prior if there is no member."""
+        if not self.members:
+            return np.tile(self.prior, (len(inputs), 1))
+        return np.mean([_probabilities(member, inputs, len(self.prior)) for member in self.members], axis=0)
+
+    def log_probabilities(self, inputs: Any) -> np.ndarray:
+        """Log of the mean probabilities, floored, ``(rows, num_states)`` in nats."""
+        return np.log((1 - _FLOOR) * self.probabilities(inputs) + _FLOOR / len(self.prior))
+
+    def scores(self, inputs: Any) -> np.ndarray:
+        """Log density ratios log p(y | x) - log p(y), ``(rows, num_states)`` in nats; zero for a class never seen."""
+        return log_density_ratio(self.probabilities(inputs), self.prior)
+
+
+def log_density_ratio(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Log of probabilities ``(rows, num_states)`` over a prior, floored; zero where the prior is zero.
+
+    Example:
+        >>> log_density_ratio(np.array([[0.5, 0.5, 0.0]]), np.array([0.25, 0.75, 0.0])).round(2)
+        array([[ 0.69, -0.41,  0.  ]])
+    """
+    seen = prior > 0
+    ratio = np.divide(probabilities, prior, out=np.ones_like(probabilities), where=seen)
+    return np.log((1 - _FLOOR) * ratio + _FLOOR)
+
+
+def cross_fit(
+    encoder: Any,
+    inputs: Any,
+    target: np.ndarray,
+    present: np.ndarray,
+    num_states: int,
+    num_folds: int,
+    generator: torch.Generator,
+    name: str = "inputs",
+) -> tuple[Tensor, EncoderEnsemble]:
+    """Out-of-fold scores of every row, and the ensemble over the folds.
+
+    Each row is scored by a clone of the encoder that was fitted without it, so whatever learns from the scores sees
+    them as honest as they will be on new rows. The folds are stratified, and as many as the rarest class allows. With
+    fewer than two rows in a class one clone is fitted to all rows and scores them too, with a warning; with fewer than
+    two classes the modality is given no say, with a warning.
+
+    Args:
+        encoder: Unfitted scikit-learn classifier; only clones are fitted.
+        inputs: Array or DataFrame, one row per row; rows that are not present are never shown to an encoder.
+        target: Integer states ``(rows,)``.
+        present: Bool ``(rows,)``.
+        num_states: States of the target.
+        num_folds: Folds at most.
+        generator: Source of the folds.
+        name: What warnings call the inputs.
+
+    Returns:
+        Log density ratios ``(rows, num_states)`` in nats, float64, zero where not present; the ensemble.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> inputs, target = np.arange(20.0)[:, None], np.arange(20) // 10
+        >>> everyone, generator = np.ones(20, dtype=bool), torch.Generator().manual_seed(0)
+        >>> scores, ensemble = cross_fit(LogisticRegression(), inputs, target, everyone, 2, 5, generator)
+        >>> scores.shape, len(ensemble.members)
+        (torch.Size([20, 2]), 5)
+
+    Reference: Chernozhukov et al. (2018), Double/debiased machine learning; Wolpert (1992), Stacked generalization.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    check_count("num_folds", num_folds, minimum=2)
+    seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+    scores = np.zeros((len(target), num_states))
+    rows = np.flatnonzero(present)
+    counts = np.bincount(target[rows], minlength=num_states)
+    num_folds = min(num_folds, int(counts[counts > 0].min(initial=num_folds)))
+    if (counts > 0).sum() < 2 or num_folds < 2:
+        ensemble = fit_encoder(encoder, inputs, target, present, num_states, name)
+        if ensemble.members:
+            warn(
+                f"modality {name!r} is fitted without folds: a class has fewer than two rows that have it. Its scores "
+                "of the training rows are too confident.",
+                stacklevel=2,
+            )
+            scores[rows] = ensemble.scores(take_rows(inputs, rows))
+        return torch.from_numpy(scores), ensemble
+    members = []
+    splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    for fitted, held in splitter.split(rows, target[rows]):
+        fold = np.zeros_like(present)
+        fold[rows[fitted]] = True
+        ensemble = fit_encoder(encoder, inputs, target, fold, num_states, name)
+        scores[rows[held]] = ensemble.scores(take_rows(inputs, rows[held]))
+        members += ensemble.members
+    return torch.from_numpy(scores), EncoderEnsemble(tuple(members), counts / counts.sum())
+
+
+def fit_encoder(
+    encoder: Any, inputs: Any, target: np.ndarray, present: np.ndarray, num_states: int, name: str = "inputs"
+) -> EncoderEnsemble:
+    """A clone of the encoder fitted to the present rows, as an ensemble of one.
+
+    With fewer than two classes among these rows there is nothing to learn: the ensemble has no member, and a warning
+    says so.
+    """
+    from sklearn.base import clone
+
+    rows = np.flatnonzero(present)
+    counts = np.bincount(target[rows], minlength=num_states)
+    if (counts > 0).sum() < 2:
+        warn(f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes.", stacklevel=2)
+        return EncoderEnsemble((), np.full(num_states, 1 / num_states))
+    try:
+        member = clone(encoder).fit(take_rows(inputs, rows), target[rows])
+    except ValueError as error:
+        error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
+        raise
+    return EncoderEnsemble((member,), counts / counts.sum())
+
+
+def take_rows(inputs: Any, rows: np.ndarray) -> Any:
+    """The rows of an array or a DataFrame."""
+    return inputs.iloc[rows] if hasattr(inputs, "iloc") else inputs[rows]
+
+
+def _probabilities(member: Any, inputs: Any, num_states: int) -> np.ndarray:
+    found = np.asarray(member.predict_proba(inputs), dtype=np.float64)
+    classes = np.asarray(member.classes_)
+    if found.shape != (len(inputs), len(classes)):
+        raise invalid(
+            f"the probabilities of encoder {type(member).__name__}",
+            f"have shape ({len(inputs)}, {len(classes)}), one column per class",
+            found.shape,
+        )
+    if not np.isfinite(found).all():
+        raise invalid(f"the probabilities of encoder {type(member).__name__}", "be finite", "nan or infinity")
+    probabilities = np.zeros((len(found), num_states))
+    probabilities[:, classes] = found
+    return probabilities
