@@ -95,18 +95,18 @@ class _Reader:
     def _build(self) -> Network:
         if not self.variables:
             raise self._refusal("a block 'variable NAME { … }'")
-        for name, at in self.declared.items():
-            if name not in self.parents:
-                raise self._refusal(f"a block 'probability ( {name} … )' for this variable", "none", at)
         for child, parents in self.parents.items():
             self._check_header(child, parents)
+        tables = {name: self._table(name) for name in self.parents}
+        for name, at in self.declared.items():
+            if name not in tables:
+                raise self._refusal(f"a block 'probability ( {name} … )' for this variable", "none", at)
         try:
             TopologicalSorter(self.parents).prepare()
         except CycleError as error:
             cycle = list(reversed(error.args[1]))
             at = self.headers[cycle[0]]
             raise self._refusal("parents that close no cycle", " -> ".join(map(repr, cycle)), at) from None
-        tables = {name: self._table(name) for name in self.variables}
         factors = [Factor(name, (*self.parents[name], name)) for name in self.variables]
         return Network(FactorGraph(self.variables.values(), factors), tables)
 
@@ -228,9 +228,7 @@ class _Reader:
             elif default is None and self._accept("default"):
                 default = self._row(count)
             else:
-                self._property("a row '( … ) …;', one 'table …;' alone, one 'default …;' or '}'")
-        if self.at != end:
-            raise self._refusal("';' behind every property", "'}'", end - 1)
+                self._property("a row '( … ) …;', one 'table …;' alone, one 'default …;' or '}'", end - 1)
         return rows if len(rows) == num_rows else self._filled(child, rows, default, shape)
 
     def _configuration(self, numbers: Sequence[dict[str, int]], shape: Sequence[int], parents: Sequence[str]) -> int:
@@ -307,15 +305,17 @@ class _Reader:
             raise self._refusal(must, f"{num_rows} rows of {len(default)} for {child!r}", at)
         return {place: rows.get(place, default) for place in range(num_rows)}
 
-    def _property(self, must: str) -> None:
+    def _property(self, must: str, end: int | None = None) -> None:
         self._expect("property", must)
-        self._skip_past(";")
+        self._skip_past(";", end)
 
-    def _skip_past(self, word: str) -> None:
+    def _skip_past(self, word: str, end: int | None = None) -> None:
+        """Go behind the next such word, which must come before the end, of the text if None."""
+        end = len(self.words) - 1 if end is None else end
         try:
-            self.at = self.words.index(word, self.at) + 1
+            self.at = self.words.index(word, self.at, end) + 1
         except ValueError:
-            raise self._refusal(repr(word), at=len(self.words) - 1) from None
+            raise self._refusal(repr(word), at=end) from None
 
     def _accept(self, word: str) -> bool:
         if self.words[self.at] == word:
