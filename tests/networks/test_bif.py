@@ -189,7 +189,7 @@ WRONG = {
     "own parent": ([("( hose | rain )", "( hose | hose )")], 15, "none of them twice", "'hose', 'hose'"),
     "cycle": (
         [("( rain ) {\n  table 0.8, 0.2;", "( rain | grass ) {\n  table 0.8, 0.8, 0.2, 0.2;")],
-        None, "parents that close no cycle", "->",
+        None, "parents that close no cycle", "one through '",
     ),
     "second bar": ([("( grass | rain, hose )", "( grass | rain | hose )")], 19, "the name of a parent or ')'", "'|'"),
     "too few": ([("(no) 0.5, 0.3, 0.2;", "(no) 0.5, 0.5;")], 16, "3 probabilities", "2"),
@@ -213,7 +213,7 @@ WRONG = {
     "one state short": ([("(no, low)", "(no)")], 22, "a state of 'hose'", "')'"),
     "one state more": ([("(no, low)", "(no, low, low)")], 22, "')' after 2 states", "'low'"),
     "row twice": ([("(no, low)", "(no, off)")], 22, "one row per configuration", "this row again"),
-    "row missing": ([("  (no, low) 0.3, 0.7;\n", "")], 19, "of 'grass', or a default", "none for (no, low)"),
+    "row missing": ([("  (no, low) 0.3, 0.7;\n", "")], 19, "of 'grass', or a default", "none for ('no', 'low')"),
     "no rows": ([("  table 0.8, 0.2;\n", "")], 12, "of the parents of 'rain', or a default", "none"),
     "table and rows": ([("(no) 0.5", "table 1, 1, 0, 0, 0, 0; (no) 0.5")], 16, "one row per configuration", "again"),
     "rows and table": ([("(yes) 0.9, 0.1, 0;", "table 1, 1, 0, 0, 0, 0;")], 17, "one 'table …;' alone", "'table'"),
@@ -259,8 +259,27 @@ def test_a_default_over_endless_configurations_is_refused_at_once():
     with pytest.raises(ValueError, match=r"defaults that stand for at most \d+ probabilities .* for 'v0'"):
         read_bif(text, "many.bif")
     row = f"({', '.join('a' * 59)}) 0.5, 0.5;"
-    with pytest.raises(ValueError, match=r"none for \(a, a, .* a, b\)"):
+    with pytest.raises(ValueError, match=r"none for \('a', 'a', .*59 in all"):
         read_bif(text.replace("default 0.5, 0.5;", row), "many.bif")
+
+
+@pytest.mark.parametrize("body", ["table 0.5, 0.5;", "default 0.5, 0.5;", "(a) 0.5, 0.5;", ""])
+def test_thousands_of_parents_are_refused_in_a_short_message(body):
+    names = [f"v{number}" for number in range(15_000)]
+    text = "network many { }" + "".join(f"variable {name} {{ type discrete [2] {{ a, b }}; }}" for name in names)
+    with pytest.raises(ValueError, match=r"^many\.bif, line 1 must have ") as refusal:
+        read_bif(f"{text} probability ( {' '.join(names)} ) {{ {body} }}", "many.bif")
+    assert len(str(refusal.value)) < 300
+
+
+def test_a_long_cycle_is_refused_in_a_short_message():
+    names = [f"v{number}" for number in range(2000)]
+    text = "network many { }" + "".join(f"variable {name} {{ type discrete [2] {{ a, b }}; }}" for name in names)
+    pairs = zip(names, [*names[1:], names[0]], strict=True)
+    text += "".join(f"probability ( {child} | {parent} ) {{ default 1, 0; }}\n" for child, parent in pairs)
+    with pytest.raises(ValueError, match=r"parents that close no cycle; got one through 'v.*2000 in all") as refusal:
+        read_bif(text, "many.bif")
+    assert len(str(refusal.value)) < 300
 
 
 @pytest.mark.parametrize("bad", ["/*" * 200_000, '"' * 400_000, "((" * 200_000, "{" * 400_000, "variable x " * 50_000])

@@ -106,7 +106,7 @@ class _Reader:
         except CycleError as error:
             cycle = list(reversed(error.args[1]))
             at = self.headers[cycle[0]]
-            raise self._refusal("parents that close no cycle", " -> ".join(map(repr, cycle)), at) from None
+            raise self._refusal("parents that close no cycle", f"one through {listed(cycle[:-1])}", at) from None
         factors = [Factor(name, (*self.parents[name], name)) for name in self.variables]
         return Network(FactorGraph(self.variables.values(), factors), tables)
 
@@ -265,7 +265,7 @@ class _Reader:
         self.at = end
         self._expect(";", "a number or ';'")
         if len(values) != count:
-            raise self._refusal(f"{count} probabilities", len(values), start)
+            raise self._refusal(f"{_counted(count)} probabilities", len(values), start)
         return values
 
     def _refuse_word(self, start: int, end: int) -> None:
@@ -297,12 +297,12 @@ class _Reader:
             for parent, size in zip(reversed(self.parents[child]), reversed(shape[:-1]), strict=True):
                 place, number = divmod(place, size)
                 states.append((self.variables[parent].states or ())[number])
-            missing = f"none for ({', '.join(reversed(states))})" if states else "none"
+            missing = f"none for ({listed(reversed(states))})" if states else "none"
             raise self._refusal(f"a row for every configuration of the parents of {child!r}, or a default", missing, at)
         self.fill -= (num_rows - len(rows)) * len(default)
         if self.fill < 0:
             must = f"defaults that stand for at most {_LARGEST_FILL} probabilities in all"
-            raise self._refusal(must, f"{num_rows} rows of {len(default)} for {child!r}", at)
+            raise self._refusal(must, f"{_counted(num_rows)} rows of {len(default)} for {child!r}", at)
         return {place: rows.get(place, default) for place in range(num_rows)}
 
     def _property(self, must: str, end: int | None = None) -> None:
@@ -355,3 +355,7 @@ class _Reader:
 
 def _short(word: str) -> str:
     return repr(word if len(word) <= 40 else word[:40] + "…")
+
+
+def _counted(number: int) -> str:
+    return str(number) if number < 10**15 else "more than 10^15"
