@@ -10,13 +10,16 @@ from warnings import warn
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 from torch import nn
 
 from ..checks import check_known, invalid
 from ..data import ModalityBatch
+from ..data.frames import is_frame
 from ..fusion import FusionModel
 from ..graph import Variable
 from ..learning import EncoderEnsemble
@@ -90,7 +93,8 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row."""
-        return self.classes_[self.predict_log_proba(X).argmax(1)]
+        states = self.predict_log_proba(X).argmax(1)
+        return self.classes_[states]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -122,7 +126,10 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
                 repr(encoder),
                 TypeError,
             )
-        return encoder
+        if get_tags(encoder).input_tags.allow_nan or is_frame(self._template.inputs.get(name)):
+            return encoder
+        imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
+        return make_pipeline(imputer, encoder)
 
 
 def encoded(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch import Tensor
@@ -25,7 +26,7 @@ def as_batch(estimator: BaseEstimator, X: Any, modalities: Modalities, reset: bo
         ValueError: If X does not have a modality or column, has other columns than in fit, or is infinite.
         TypeError: If X or ``modalities`` is of a wrong kind.
     """
-    if isinstance(X, ModalityBatch | Mapping) or _is_list_of_samples(X):
+    if not issparse(X) and (isinstance(X, ModalityBatch | Mapping) or _is_list_of_samples(X)):
         batch = _from_modalities(X)
         if modalities is None:
             return batch
@@ -91,7 +92,8 @@ def side_by_side(batch: ModalityBatch, name: str) -> ModalityBatch:
     for modality in batch.modalities:
         block, present = encoder_inputs(batch, modality, flat=True), batch.present[modality].numpy()
         if is_frame(block):
-            blocks.append(block.where(present[:, None]).add_prefix(f"{modality}/").reset_index(drop=True))
+            kept = block.loc[present].set_axis(np.flatnonzero(present), axis=0)
+            blocks.append(kept.reindex(range(len(batch))).add_prefix(f"{modality}/"))
         else:
             blocks.append(np.where(present[:, None], block, np.nan))
     if any(is_frame(block) for block in blocks):
