@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .data import ModalityBatch, drop_modalities
+from .data import Dataset, ModalityBatch, drop_modalities, load
 from .evidence import Evidence
 from .fusion import (
     EarlyFusion,

@@ -148,8 +148,11 @@ class ModalityBatch:
             ([True, False], [False, True])
         """
         groups = column_groups(frame, modalities)
-        blocks = {name: as_tensor_or_frame(frame[list(group)]) for name, group in groups.items()}
         columns = {name: column_names(group, modalities is None) for name, group in groups.items()}
+        blocks = {
+            name: as_tensor_or_frame(frame[list(group)].set_axis(list(columns[name]), axis=1))
+            for name, group in groups.items()
+        }
         return cls(blocks, targets=targets, columns=columns)
 
     @classmethod

@@ -64,11 +64,6 @@ def as_column(value: Any) -> Any:
     return value.to_frame() if numbers is None else torch.from_numpy(numbers)
 
 
-def column_name(column: Any) -> str:
-    """A column label as text; of several levels, those below the first, which is the modality."""
-    return "/".join(map(str, column[1:])) if isinstance(column, tuple) else str(column)
-
-
 def observed_rows(frame: pd.DataFrame) -> np.ndarray:
     """Bool per row: whether any cell is observed; of a single row (a Series), one bool."""
     return np.asarray(frame.notna().any(axis=1) if frame.ndim == 2 else frame.notna().any())

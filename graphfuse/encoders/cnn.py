@@ -8,9 +8,9 @@ from ..checks import check_count
 
 
 class CNN(nn.Sequential):
-    """Convolutions and a mean over each quarter, from ``(batch, num_channels, height, width)`` to ``(batch, num_outputs)``.
+    """Convolutions, then the mean of each quarter: from ``(batch, num_channels, height, width)`` to logits.
 
-    Images of any size are read; each layer after the first halves it, down to one pixel.
+    The logits are ``(batch, num_outputs)``. Images of any size are read; every layer but the first halves them.
 
     Example:
         >>> CNN(1, 10)(torch.zeros(2, 1, 8, 8)).shape

@@ -1,6 +1,7 @@
 """A multilayer perceptron for tables of numbers, with gaps."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +19,14 @@ class MLP(nn.Sequential):
         torch.Size([1, 2])
     """
 
-    def __init__(self, num_features: int, num_outputs: int, hidden: Sequence[int] = (64,), dropout: float = 0.0) -> None:
+    def __init__(
+        self, num_features: int, num_outputs: int, hidden: Sequence[int] = (64,), dropout: float = 0.0
+    ) -> None:
         for argument, count in (("num_features", num_features), ("num_outputs", num_outputs)):
             check_count(argument, count)
         sizes = [2 * num_features, *hidden]
         layers: list[nn.Module] = [MissingCells()]
-        for size, following in zip(sizes, sizes[1:], strict=False):
+        for size, following in pairwise(sizes):
             layers += [nn.Linear(size, following), nn.ReLU(), nn.Dropout(dropout)]
         super().__init__(*layers, nn.Linear(sizes[-1], num_outputs))
 

@@ -83,7 +83,10 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
             log_probs = self.model_(self._encode(batch))[TARGET].numpy()
         impossible = ~np.isfinite(log_probs).any(1)
         if impossible.any():
-            warn(f"{impossible.sum()} of {len(batch)} rows are impossible under the model; they get the prior.", stacklevel=2)
+            warn(
+                f"{impossible.sum()} of {len(batch)} rows are impossible under the model; they get the prior.",
+                stacklevel=2,
+            )
             log_probs = np.where(impossible[:, None], np.log(self.prior_), log_probs)
         return log_probs
 

@@ -156,5 +156,5 @@ class FusionClassifier(FusionEstimator):
                 with torch.no_grad():
                     shift = torch.from_numpy(np.log(self.prior_)) - model(silent)[TARGET][0]
                     others = [1] * (len(scope) - scope.index(TARGET) - 1)
-                    potential.log_values += shift.reshape(-1, *others)
+                    potential.log_values.add_(shift.reshape(-1, *others))
                 return

@@ -61,10 +61,12 @@ def like(batch: ModalityBatch, template: ModalityBatch) -> ModalityBatch:
             found = torch.full((len(batch), *expected.shape[1:]), fill_value)
         if found.shape[1:] != expected.shape[1:]:
             raise invalid(
-                f"modality {name!r} of X", f"have {tuple(expected.shape[1:])} values per row, as in fit", found.shape[1:]
+                f"modality {name!r} of X",
+                f"have {tuple(expected.shape[1:])} values per row, as in fit",
+                found.shape[1:],
             )
         if is_frame(found) and not is_frame(expected):
-            raise invalid(f"modality {name!r} of X", "hold numbers only, as in fit", f"columns of {set(found.dtypes)}")
+            raise invalid(f"modality {name!r} of X", "hold numbers only, as in fit", "text or categories")
         inputs[name] = _frame(found, expected.columns) if is_frame(expected) and not is_frame(found) else found
     return ModalityBatch(inputs, present, columns=template.columns)
 

@@ -71,7 +71,9 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
     def _logits(self, rows: Tensor) -> Tensor:
         logits = self.module_(rows)
         if tuple(logits.shape) != (len(rows), self.num_classes):
-            raise invalid("the output of the encoder", f"have shape {(len(rows), self.num_classes)}", tuple(logits.shape))
+            raise invalid(
+                "the output of the encoder", f"have shape {(len(rows), self.num_classes)}", tuple(logits.shape)
+            )
         return logits
 
     def _tensor(self, X: Any) -> Tensor:

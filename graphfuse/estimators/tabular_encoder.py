@@ -38,7 +38,7 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
         self.num_folds = num_folds
 
     def fit(self, X: Any, y: Any) -> TabularEncoder:
-        """Learn the columns, then the regression, from an array or DataFrame ``(rows, columns)`` and one label a row."""
+        """Learn the columns, then the regression, from an array or DataFrame ``(rows, columns)`` and its labels."""
         self.columns_ = [_Column(values) for values in _columns(X)]
         features = self._features(X)
         classes, counts = np.unique(y, return_counts=True)
@@ -79,7 +79,8 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
 def _mean_log_likelihood(regression: LogisticRegression, features: np.ndarray, y: np.ndarray) -> float:
     """The score that strengths are chosen by; scikit-learn's own log-loss spends most of a small fit on its checks."""
     states = np.searchsorted(regression.classes_, y)
-    return float(regression.predict_log_proba(features)[np.arange(len(y)), states].mean())
+    probabilities = regression.predict_proba(features)[np.arange(len(y)), states]
+    return float(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
 
 
 class _Column:

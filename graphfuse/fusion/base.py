@@ -71,7 +71,9 @@ def flat_inputs(batch: ModalityBatch, modality: str) -> tuple[Tensor, Tensor]:
     values = batch.inputs[modality]
     if not isinstance(values, Tensor):
         raise invalid(
-            f"batch.inputs[{modality!r}]", "be a tensor for a torch model (encode text and categories first)", "a DataFrame"
+            f"batch.inputs[{modality!r}]",
+            "be a tensor for a torch model (encode text and categories first)",
+            "a DataFrame",
         )
     num_batch = len(batch.shape)
     return values.reshape(-1, *values.shape[num_batch:]), batch.present[modality].reshape(-1)

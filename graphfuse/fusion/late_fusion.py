@@ -38,7 +38,7 @@ class LateFusion(FusionModel):
 
     @abstractmethod
     def pool(self, log_probs: Tensor, weights: Tensor) -> Tensor:
-        """Log-weights ``(rows, num_states)``, up to a constant per row, of predictions ``(modalities, rows, num_states)``.
+        """Pooled predictions ``(rows, num_states)``, up to a constant per row, of ``(modalities, rows, num_states)``.
 
         ``weights`` ``(modalities, rows, 1)`` sum to one over the present modalities and are zero for the others.
         """

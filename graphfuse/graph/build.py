@@ -49,7 +49,7 @@ def tree(variables: Sequence[Variable], edges: Iterable[tuple[str, str]]) -> Fac
         >>> graph.scopes["a-c"]
         ('a', 'c')
     """
-    edges = [tuple(edge) for edge in edges]
+    edges = list(edges)
     graph = markov_network(variables, edges)
     skeleton = nx.Graph(edges)
     if skeleton.number_of_nodes() and not nx.is_forest(skeleton):

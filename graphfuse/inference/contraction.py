@@ -80,7 +80,9 @@ class Contraction:
         total = logsumexp(table, dims)
         possible = (self.log_partition > -torch.inf).reshape(*self.batch_shape, *[1] * len(names))
         table = subtract(table, total.reshape(*total.shape, *[1] * len(names)))
-        return torch.where(possible, table, -torch.inf).expand(*self.batch_shape, *table.shape[table.ndim - len(names) :])
+        return torch.where(possible, table, -torch.inf).expand(
+            *self.batch_shape, *table.shape[table.ndim - len(names) :]
+        )
 
     def descend(self, choose: Callable[[Tensor], Tensor], lead: Sequence[int] = ()) -> dict[str, Tensor]:
         """An assignment chosen clique by clique from the roots, each given the states that were already chosen.

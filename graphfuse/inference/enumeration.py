@@ -53,9 +53,7 @@ class Enumeration(InferenceMethod):
             _variables=every,
         )
 
-    def decode(
-        self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence
-    ) -> dict[str, Tensor]:
+    def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         flat = self._joint(graph, log_potentials, evidence).flatten(-len(graph.variables))
         return _assignment(graph, flat.argmax(-1), flat.amax(-1) == -torch.inf)
 

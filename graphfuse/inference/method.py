@@ -33,9 +33,7 @@ class InferenceMethod(ABC):
         """Marginals of the targets."""
 
     @abstractmethod
-    def decode(
-        self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence
-    ) -> dict[str, Tensor]:
+    def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         """A most probable assignment, int64 ``(*batch,)`` by variable; -1 in impossible rows."""
 
     @abstractmethod

@@ -68,9 +68,7 @@ class VariableElimination(InferenceMethod):
             _variables=graph.variable_names,
         )
 
-    def decode(
-        self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence
-    ) -> dict[str, Tensor]:
+    def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         factors = terms(graph, log_potentials, evidence)
         contraction = Contraction(self._plan(graph, factors), factors, MaxSemiring())
         chosen = contraction.descend(lambda log_weights: log_weights.argmax(-1))

@@ -17,7 +17,7 @@ _FLOOR = 1e-4  # the share of the prior in every probability, so that no encoder
 
 @dataclass(frozen=True, eq=False)
 class EncoderEnsemble:
-    """Classifiers of one modality, averaged, with the class frequencies ``prior`` (num_states,) that they were fitted at."""
+    """Classifiers of one modality, averaged; ``prior`` (num_states,) are the class frequencies of their rows."""
 
     members: tuple[Any, ...]
     prior: np.ndarray
@@ -107,7 +107,7 @@ def cross_fit(
             )
             scores[rows] = ensemble.scores(take_rows(inputs, rows))
         return torch.from_numpy(scores), ensemble
-    members = []
+    members: list[Any] = []
     splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
     for fitted, held in splitter.split(rows, target[rows]):
         fold = np.zeros_like(present)

@@ -14,7 +14,7 @@ from .objectives import Objective, target_nll
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How to train: passes over the rows, rows per step, step size, decay, and passes without progress to stop after."""
+    """How to train: passes over the rows, rows per step, step size, decay, passes without progress to stop after."""
 
     num_epochs: int = 100
     batch_size: int = 256

@@ -1,6 +1,5 @@
 """A table of free log-values, one per joint state of the scope."""
 
-import torch
 from torch import Tensor, nn
 
 from ..evidence import check_log_values
