@@ -75,5 +75,5 @@ def flat_inputs(batch: ModalityBatch, modality: str) -> tuple[Tensor, Tensor]:
             "be a tensor for a torch model (encode text and categories first)",
             "a DataFrame",
         )
-    num_batch = len(batch.shape)
-    return values.reshape(-1, *values.shape[num_batch:]), batch.present[modality].reshape(-1)
+    features = values.shape[len(batch.shape) :]
+    return values.reshape(batch.shape.numel(), *features), batch.present[modality].reshape(-1)

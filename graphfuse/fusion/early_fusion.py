@@ -40,9 +40,9 @@ class EarlyFusion(FusionModel):
         columns = []
         for name in self.modalities:
             values, present = flat_inputs(batch, name)
-            columns.append(torch.where(present.unsqueeze(-1), values.reshape(len(present), -1), torch.nan))
+            columns.append(torch.where(present.unsqueeze(-1), values.flatten(1) if values.ndim > 1 else values.unsqueeze(-1), torch.nan))
         logits = self.encoder(torch.cat(columns, -1))
         [(name, target)] = self.targets.items()
         if logits.shape[-1] != target.num_states:
             raise invalid("the output of encoder", f"have {target.num_states} entries per row", tuple(logits.shape))
-        return {name: logits.log_softmax(-1).reshape(*batch.shape, -1)}
+        return {name: logits.log_softmax(-1).reshape(*batch.shape, target.num_states)}

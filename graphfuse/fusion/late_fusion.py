@@ -59,7 +59,7 @@ class LateFusion(FusionModel):
         pooled = self.pool(torch.stack(opinions), present / count.clamp(min=1))
         pooled = pooled - logsumexp(pooled, (-1,)).unsqueeze(-1)
         prior = self.prior.log().to(pooled.dtype)  # type: ignore[operator]
-        return {name: torch.where(count > 0, pooled, prior).reshape(*batch.shape, -1)}
+        return {name: torch.where(count > 0, pooled, prior).reshape(*batch.shape, target.num_states)}
 
 
 class MeanPool(LateFusion):

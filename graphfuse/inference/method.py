@@ -51,7 +51,7 @@ class InferenceMethod(ABC):
 def terms(graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> Terms:
     """All that multiplies, as (scope, table): the factors, then the evidence."""
     tables = [(factor.scope, log_potentials[factor.name]) for factor in graph.factors]
-    like = tables[0][1] if tables else torch.zeros(())
+    like = next((table for _, table in tables), next(iter(evidence.soft.values()), torch.zeros(())))
     return tables + [((name,), table) for name, table in evidence.log_likelihoods(graph, like)]
 
 

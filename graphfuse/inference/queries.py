@@ -137,7 +137,8 @@ def log_score(graph: FactorGraph, log_potentials: Mapping[str, Tensor], assignme
         table = tables[factor.name]
         size = table.shape[: table.ndim - len(factor.scope)]
         batch = torch.broadcast_shapes(size, evidence.batch_shape)
-        flat = table.reshape(*size, -1).expand(*batch, -1)
+        flat = table.flatten(len(size)) if factor.scope else table.unsqueeze(-1)
+        flat = flat.expand(*batch, flat.shape[-1])
         index = torch.zeros(batch, dtype=torch.int64, device=table.device)
         for name in factor.scope:
             index = index * graph.num_states[name] + assignment[name]

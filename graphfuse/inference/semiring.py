@@ -14,9 +14,9 @@ def align(table: Tensor, scope: Scope, onto: Scope) -> Tensor:
     """A table ``(*batch, *scope)`` as ``(*batch, *onto)``, with size one for each variable that it does not read."""
     num_batch = table.ndim - len(scope)
     order = sorted(range(len(scope)), key=lambda i: onto.index(scope[i]))
-    table = table.permute(*range(num_batch), *(num_batch + i for i in order))
+    table = table.permute([*range(num_batch), *(num_batch + i for i in order)])
     sizes = iter(table.shape[num_batch:])
-    return table.reshape(*table.shape[:num_batch], *(next(sizes) if name in scope else 1 for name in onto))
+    return table.reshape([*table.shape[:num_batch], *(next(sizes) if name in scope else 1 for name in onto)])
 
 
 class Semiring(ABC):

@@ -114,7 +114,7 @@ class GaussianPotential(Potential):
 def _log_density(values: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
     """``(rows, *scope)`` for values ``(rows, cells)``, means ``(*scope, cells)``."""
     factor = torch.linalg.cholesky(covariance)
-    residual = values.reshape(len(values), *[1] * (mean.ndim - 1), -1) - mean
+    residual = values.reshape(len(values), *[1] * (mean.ndim - 1), values.shape[-1]) - mean
     whitened = torch.linalg.solve_triangular(factor, residual.movedim(0, -1), upper=False)
     log_det = factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     return -0.5 * whitened.square().sum(-2).movedim(-1, 0) - log_det - 0.5 * mean.shape[-1] * log(2 * pi)
