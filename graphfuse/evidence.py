@@ -58,11 +58,10 @@ class Evidence:
         """Refuse a variable or a state that the graph does not have."""
         for name, states in self.hard.items():
             check_known("each variable in evidence.hard", name, graph.num_states)
-            if states.numel() and not -1 <= (low := int(states.min())) <= (high := int(states.max())) < (
-                count := graph.num_states[name]
-            ):
-                found = low if low < -1 else high
-                raise invalid(f"evidence.hard[{name!r}]", f"be between -1 (unobserved) and {count - 1}", found)
+            low, high = (int(states.min()), int(states.max())) if states.numel() else (-1, -1)
+            if low < -1 or high >= graph.num_states[name]:
+                must = f"be between -1 (unobserved) and {graph.num_states[name] - 1}"
+                raise invalid(f"evidence.hard[{name!r}]", must, low if low < -1 else high)
         for name, table in self.soft.items():
             check_known("each variable in evidence.soft", name, graph.num_states)
             check_trailing(f"evidence.soft[{name!r}]", table, graph.shape((name,)), (name,))

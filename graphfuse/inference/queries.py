@@ -163,20 +163,20 @@ def _validated(
     absent = [name for name in graph.scopes if name not in log_potentials]
     if absent:
         raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
+    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes}
+    tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
+    tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
+    _check_one_device(tensors)
     for name, scope in graph.scopes.items():
         argument = f"log_potentials[{name!r}]"
         check_log_values(argument, log_potentials[name])
         check_trailing(argument, log_potentials[name], graph.shape(scope), scope)
     evidence.check_fits(graph)
-    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes}
     shapes = [
-        (argument, table.shape[: table.ndim - len(scope)])
-        for (argument, table), scope in zip(tensors.items(), graph.scopes.values(), strict=True)
+        (f"log_potentials[{name!r}]", log_potentials[name].shape[: log_potentials[name].ndim - len(scope)])
+        for name, scope in graph.scopes.items()
     ]
     broadcast([*shapes, ("evidence", evidence.batch_shape)])
-    tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
-    tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
-    _check_one_device(tensors)
     dtypes = [table.dtype for table in log_potentials.values()]
     dtype = reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
     return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
@@ -185,6 +185,7 @@ def _validated(
 def _check_one_device(tensors: Mapping[str, Tensor]) -> None:
     first: tuple[str, torch.device] | None = None
     for argument, tensor in tensors.items():
+        check_type(argument, tensor, Tensor, "be a tensor")
         if first is None:
             first = argument, tensor.device
         elif tensor.device != first[1]:
