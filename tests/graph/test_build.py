@@ -36,7 +36,10 @@ def test_a_latent_class_separates_the_target_from_every_source():
         (lambda: markov_network(VARIABLES, [("a",)]), "each of cliques must join at least two variables; got 'a'"),
         (lambda: bayesian_network(VARIABLES, {"a": ["b"], "b": ["a"]}), "parents must close no directed cycle"),
         (lambda: bayesian_network(VARIABLES, {"z": ["b"]}), "each variable in parents must be one of"),
-        (lambda: bayesian_network(VARIABLES, {"a": ["a"]}), "parents must close no directed cycle; got a cycle through"),
+        (
+            lambda: bayesian_network(VARIABLES, {"a": ["a"]}),
+            "parents must close no directed cycle; got a cycle through",
+        ),
         (lambda: star(Variable("y", 2), ["prior"]), "sources must leave the name 'prior' to the prior of the target"),
         (lambda: star(Variable("y", 2), "ab"), "sources must be a sequence of names; got 'ab'"),
         (lambda: latent_class(Variable("y", 2), Variable("y", 2), []), "must not repeat a name"),

@@ -17,7 +17,9 @@ def refused(error, message, **changes):
 
 def test_a_factor_without_a_table_is_named():
     tables = {name: table for name, table in TABLES.items() if name != "a-b"}
-    refused(ValueError, r"log_potentials must hold a table for every factor; got none for 'a-b'\.", log_potentials=tables)
+    refused(
+        ValueError, r"log_potentials must hold a table for every factor; got none for 'a-b'\.", log_potentials=tables
+    )
 
 
 def test_a_table_without_a_factor_is_named_and_the_likely_one_suggested():
@@ -30,7 +32,11 @@ def test_a_table_without_a_factor_is_named_and_the_likely_one_suggested():
     [
         (torch.zeros(3, 2), ValueError, r"log_potentials\['a-b'\] over \('a', 'b'\) must have shape \(\*batch, 2, 3\)"),
         (torch.zeros(3), ValueError, r"must have shape \(\*batch, 2, 3\); got \(3,\)\."),
-        (torch.full((2, 3), torch.nan), ValueError, r"log_potentials\['a-b'\] must be free of nan and \+inf; got nan\."),
+        (
+            torch.full((2, 3), torch.nan),
+            ValueError,
+            r"log_potentials\['a-b'\] must be free of nan and \+inf; got nan\.",
+        ),
         (torch.full((2, 3), torch.inf), ValueError, r"got \+inf\."),
         (torch.zeros(2, 3).long(), TypeError, r"must be a floating-point tensor; got torch.int64\."),
         ([[0.0] * 3] * 2, TypeError, r"log_potentials\['a-b'\] must be a tensor; got list\."),
@@ -50,10 +56,19 @@ def test_tensors_on_different_devices_are_named():
 @pytest.mark.parametrize(
     ("evidence", "message"),
     [
-        (lambda: Evidence(hard={"c": torch.tensor(0)}), "each variable in evidence.hard must be one of 'a', 'b'; got 'c'"),
-        (lambda: Evidence(hard={"a": torch.tensor([0, 2])}), r"evidence.hard\['a'\] must be between -1 .* and 1; got 2"),
+        (
+            lambda: Evidence(hard={"c": torch.tensor(0)}),
+            "each variable in evidence.hard must be one of 'a', 'b'; got 'c'",
+        ),
+        (
+            lambda: Evidence(hard={"a": torch.tensor([0, 2])}),
+            r"evidence.hard\['a'\] must be between -1 .* and 1; got 2",
+        ),
         (lambda: Evidence(hard={"a": torch.tensor([-2])}), "got -2"),
-        (lambda: Evidence(soft={"b": torch.zeros(2)}), r"evidence.soft\['b'\] over \('b',\) must have shape \(\*batch, 3\)"),
+        (
+            lambda: Evidence(soft={"b": torch.zeros(2)}),
+            r"evidence.soft\['b'\] over \('b',\) must have shape \(\*batch, 3\)",
+        ),
         (lambda: Evidence(soft={"b": torch.full((3,), torch.nan)}), r"evidence.soft\['b'\] must be free of nan"),
         (lambda: Evidence(soft={"b": torch.tensor(0.0)}), r"must have shape \(\*batch, num_states\); got shape \(\)"),
         (lambda: Evidence(hard={"a": torch.zeros(7).long()}), "the batch shape of evidence must broadcast with"),
@@ -98,7 +113,9 @@ def test_wrong_kinds_of_arguments_are_refused():
 
 
 def test_a_score_needs_every_variable():
-    with pytest.raises(ValueError, match="assignment must give a state of every variable in every row; got none for 'b'"):
+    with pytest.raises(
+        ValueError, match="assignment must give a state of every variable in every row; got none for 'b'"
+    ):
         log_score(GRAPH, TABLES, {"a": torch.tensor(0)})
     with pytest.raises(ValueError, match="got none for 'b'"):
         log_score(GRAPH, TABLES, {"a": torch.tensor([0, 1, 0, 1]), "b": torch.tensor([0, 1, 0, -1])})
