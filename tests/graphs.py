@@ -14,7 +14,9 @@ def random_log_potentials(
 ) -> dict[str, Tensor]:
     """A table for every factor; every other one is constant over the batch."""
     return {
-        factor.name: torch.randn((*(batch if i % 2 else ()), *graph.shape(factor.scope)), generator=generator, dtype=dtype)
+        factor.name: torch.randn(
+            (*(batch if i % 2 else ()), *graph.shape(factor.scope)), generator=generator, dtype=dtype
+        )
         for i, factor in enumerate(graph.factors)
     }
 

@@ -274,6 +274,33 @@ class ModalityBatch:
         present = {name: mask & kept[name] if name in kept else mask for name, mask in self.present.items()}
         return self._trusted(self.inputs, present, self.targets, self.columns)
 
+    def to_frame(self) -> pd.DataFrame:
+        """All modalities as the columns of one DataFrame, (modality, column), missing where a modality is.
+
+        Raises:
+            ValueError: If the batch has more than one dimension.
+
+        Example:
+            >>> ModalityBatch({"ecg": [[0.1, np.nan], [np.nan, np.nan]], "age": [61.0, 48.0]}).to_frame()
+               ecg      age
+                 0   1    0
+            0  0.1 NaN 61.0
+            1  NaN NaN 48.0
+        """
+        import pandas as pd
+
+        if len(self.shape) != 1:
+            raise invalid("a batch for a DataFrame", "have one dimension, rows", f"shape {tuple(self.shape)}")
+        blocks = {}
+        for name, value in self.inputs.items():
+            if isinstance(value, Tensor):
+                cells = value.detach().cpu().reshape(len(self), value.shape[1:].numel()).numpy()
+                value = pd.DataFrame(cells, columns=list(self.columns.get(name, range(cells.shape[1]))))
+            present = self.present[name].cpu().numpy()
+            kept = value.set_axis(np.arange(len(self)), axis=0)
+            blocks[name] = kept if present.all() else kept.loc[present].reindex(kept.index)
+        return pd.concat(blocks, axis=1)
+
     def select(self, modalities: Sequence[str]) -> ModalityBatch:
         """The batch with these modalities only, in this order; at least one."""
         modalities = check_names("modalities", modalities)

@@ -40,7 +40,8 @@ class EarlyFusion(FusionModel):
         columns = []
         for name in self.modalities:
             values, present = flat_inputs(batch, name)
-            columns.append(torch.where(present.unsqueeze(-1), values.flatten(1) if values.ndim > 1 else values.unsqueeze(-1), torch.nan))
+            cells = values.flatten(1) if values.ndim > 1 else values.unsqueeze(-1)
+            columns.append(torch.where(present.unsqueeze(-1), cells, torch.nan))
         logits = self.encoder(torch.cat(columns, -1))
         [(name, target)] = self.targets.items()
         if logits.shape[-1] != target.num_states:

@@ -102,8 +102,8 @@ class Contraction:
             residual = tuple(name for name in clique if name not in separator)
             sizes = [tree.num_states[name] for name in residual]
             table = align(self.potentials[i], clique, separator + residual).detach()
-            size = (prod(tree.num_states[name] for name in separator), prod(sizes))
-            table = table.reshape(*table.shape[: table.ndim - len(clique)], *size).expand(*shape, *size)
+            entries = (prod(tree.num_states[name] for name in separator), prod(sizes))
+            table = table.reshape(*table.shape[: table.ndim - len(clique)], *entries).expand(*shape, *entries)
             given = table.new_zeros(shape, dtype=torch.int64)
             for name in separator:
                 given = given * tree.num_states[name] + chosen[name]

@@ -104,7 +104,7 @@ def test_wrong_kinds_of_arguments_are_refused():
     refused(TypeError, "graph must be a FactorGraph; got str", graph="star")
     refused(TypeError, "log_potentials must be a mapping from factor names to tensors; got list", log_potentials=[])
     refused(TypeError, "method must be an InferenceMethod; got str", method="junction tree")
-    with pytest.raises(TypeError, match="generator must be a torch.Generator; got int"):
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator; got int"):
         sample(GRAPH, TABLES, 3, 0)
     with pytest.raises(ValueError, match="num_samples must be at least 0; got -1"):
         sample(GRAPH, TABLES, -1, torch.Generator())

@@ -1,0 +1,54 @@
+"""Every example script runs as a user runs it, at a small size, and shows and writes what it promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run(script: str, *arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_medical_example_prints_a_table_and_writes_it_with_a_figure(tmp_path):
+    done = run("medical_diagnosis.py", "--splits", "2", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("| graph fusion") == 4 and "before any test" in done.stdout
+    text = (tmp_path / "results" / "medical_diagnosis_breast_cancer.md").read_text()
+    assert text.count("\n| 0.75 | ") == 6
+    assert (tmp_path / "results" / "medical_diagnosis_breast_cancer.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.skipif("GRAPHFUSE_DATA" not in os.environ, reason="GRAPHFUSE_DATA is not set: no heart-disease files")
+def test_the_medical_example_takes_the_heart_disease_data(tmp_path):
+    root = str(Path(os.environ["GRAPHFUSE_DATA"]).resolve())
+    done = run("medical_diagnosis.py", "--data", "heart_disease", "--splits", "2", folder=tmp_path, GRAPHFUSE_DATA=root)
+    assert done.returncode == 0, done.stderr
+    assert "fluoroscopy" in done.stdout
+
+
+def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
+    done = run("medical_diagnosis.py", "--data", "heart_disease", "--root", str(tmp_path), folder=tmp_path)
+    assert done.returncode != 0
+    assert "processed.cleveland.data" in done.stderr and "UCI" in done.stderr
+    done = run("medical_diagnosis.py", "--data", "hart_disease", folder=tmp_path)
+    assert "did you mean 'heart_disease'?" in done.stderr
+
+
+def test_the_neural_example_prints_one_row_per_model(tmp_path):
+    done = run("neural_encoders.py", "--epochs", "1", "--seeds", "1", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for model in ("star", "edge upper-lower", "late, mean", "late, log pool"):
+        assert f"\n{model}" in done.stdout
