@@ -7,10 +7,9 @@ from math import inf
 import torch
 from torch import Tensor
 
-from .checks import check_known, check_type, invalid
+from .checks import check_known, invalid
 from .graph import FactorGraph
-
-_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
+from .tensor_checks import INTEGERS, broadcast, check_log_values, check_tensor, check_trailing
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +37,8 @@ class Evidence:
 
     def __post_init__(self) -> None:
         for name, states in self.hard.items():
-            check_type(f"evidence.hard[{name!r}]", states, Tensor, "be a tensor")
-            if states.dtype not in _INTEGERS:
+            check_tensor(f"evidence.hard[{name!r}]", states)
+            if states.dtype not in INTEGERS:
                 raise invalid(f"evidence.hard[{name!r}]", "be a tensor of integers", states.dtype, TypeError)
         for name, table in self.soft.items():
             check_log_values(f"evidence.soft[{name!r}]", table)
@@ -97,36 +96,3 @@ def silence(log_potential: Tensor, present: Tensor, num_dims: int) -> Tensor:
 
 def _expand(present: Tensor, inputs: Tensor) -> Tensor:
     return present.reshape(*present.shape, *[1] * (inputs.ndim - present.ndim))
-
-
-def check_log_values(argument: str, table: object) -> None:
-    """Refuse anything but a floating-point tensor free of ``nan`` and ``+inf``."""
-    check_type(argument, table, Tensor, "be a tensor")
-    assert isinstance(table, Tensor)
-    if not table.is_floating_point():
-        raise invalid(argument, "be a floating-point tensor", table.dtype, TypeError)
-    if not bool((table.detach() < inf).all()):  # nan compares as false
-        found = "nan" if bool(table.isnan().any()) else "+inf"
-        raise invalid(argument, "be free of nan and +inf", found)
-
-
-def check_trailing(argument: str, table: Tensor, shape: tuple[int, ...], scope: tuple[str, ...]) -> None:
-    """Refuse a table whose trailing dimensions are not those of its scope."""
-    if tuple(table.shape[table.ndim - len(shape) :]) != shape or table.ndim < len(shape):
-        expected = ", ".join(["*batch", *map(str, shape)])
-        raise invalid(f"{argument} over {scope}", f"have shape ({expected})", tuple(table.shape))
-
-
-def broadcast(shapes: list[tuple[str, torch.Size]]) -> torch.Size:
-    """The common batch shape of named tables; the two that do not broadcast are named."""
-    common, first = torch.Size(()), "nothing"
-    for argument, shape in shapes:
-        try:
-            common = torch.broadcast_shapes(common, shape)
-        except RuntimeError:
-            raise invalid(
-                f"the batch shape of {argument}", f"broadcast with {tuple(common)} of {first}", tuple(shape)
-            ) from None
-        if shape:
-            first = argument
-    return common

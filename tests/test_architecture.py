@@ -11,16 +11,17 @@ import graphfuse
 
 ROOT = Path(graphfuse.__file__).parent
 
-GROUND = {"checks", "logspace"}
+GROUND = {"checks", "logspace", "tensor_checks"}
 MAY_IMPORT = {
     "checks": set(),
     "logspace": set(),
+    "tensor_checks": {"checks"},
     "encoders": {"checks"},
     "graph": {"checks"},
-    "evidence": {"checks", "graph"},
+    "evidence": {"checks", "tensor_checks", "graph"},
     "data": {"checks", "graph"},
-    "potentials": {"checks", "logspace", "evidence"},
-    "inference": {"checks", "logspace", "evidence", "graph"},
+    "potentials": {*GROUND},
+    "inference": {*GROUND, "evidence", "graph"},
     "networks": {*GROUND, "evidence", "graph", "inference"},
     "fusion": {*GROUND, "evidence", "graph", "data", "potentials", "inference"},
     "learning": {*GROUND, "data", "fusion"},

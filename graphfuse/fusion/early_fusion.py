@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ..checks import check_names, check_type, invalid
 from ..data import ModalityBatch
 from ..graph import Variable
+from ..tensor_checks import check_module_input
 from .base import FusionModel, flat_inputs
 
 
@@ -35,11 +36,14 @@ class EarlyFusion(FusionModel):
         check_type("encoder", encoder, nn.Module, "be a torch module")
         self.encoder = encoder
         self.modalities = check_names("modalities", modalities)
+        if not self.modalities:
+            raise invalid("modalities", "hold at least one name", "none")
 
     def forward(self, batch: ModalityBatch) -> dict[str, Tensor]:
         columns = []
         for name in self.modalities:
             values, present = flat_inputs(batch, name)
+            check_module_input(f"batch.inputs[{name!r}]", values, self.encoder)
             cells = values.flatten(1) if values.ndim > 1 else values.unsqueeze(-1)
             columns.append(torch.where(present.unsqueeze(-1), cells, torch.nan))
         logits = self.encoder(torch.cat(columns, -1))

@@ -11,6 +11,7 @@ from ..data import ModalityBatch
 from ..evidence import fill, silence
 from ..graph import Variable
 from ..logspace import logsumexp
+from ..tensor_checks import check_module_input, check_tensor
 from .base import FusionModel, flat_inputs
 
 
@@ -28,6 +29,9 @@ class LateFusion(FusionModel):
 
     def __init__(self, encoders: Mapping[str, nn.Module], target: Variable, prior: Tensor) -> None:
         super().__init__([target])
+        if not encoders:
+            raise invalid("encoders", "hold at least one encoder", "none")
+        check_tensor("prior", prior)
         if prior.shape != (target.num_states,) or not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-5:
             raise invalid("prior", f"be {target.num_states} probabilities that sum to 1", prior.tolist())
         for name, encoder in encoders.items():
@@ -48,6 +52,7 @@ class LateFusion(FusionModel):
         opinions, masks = [], []
         for modality, encoder in zip(self.modalities, self.encoders, strict=True):
             values, present = flat_inputs(batch, modality)
+            check_module_input(f"batch.inputs[{modality!r}]", values, encoder)
             logits = encoder(fill(values, present))
             if logits.shape != (len(present), target.num_states):
                 expected = (len(present), target.num_states)

@@ -27,7 +27,7 @@ class Posterior:
 
     def marginal(self, name: str) -> Tensor:
         """Probabilities ``(*batch, num_states)`` of a variable among the targets; a point mass if it was observed."""
-        check_known("the name of a target", name, self.log_marginals)
+        check_known("the name of a target of the query (joint answers for any variable)", name, self.log_marginals)
         return self.log_marginals[name].exp()
 
     def log_joint(self, names: Sequence[str]) -> Tensor:

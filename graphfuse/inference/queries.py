@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ..checks import check_count, check_known, check_names, check_type, invalid, listed
-from ..evidence import Evidence, broadcast, check_log_values, check_trailing
+from ..evidence import Evidence
 from ..graph import FactorGraph
+from ..tensor_checks import broadcast, check_log_values, check_tensor, check_trailing
 from .method import InferenceMethod
 from .posterior import Posterior
 from .variable_elimination import VariableElimination
@@ -125,12 +126,18 @@ def log_score(graph: FactorGraph, log_potentials: Mapping[str, Tensor], assignme
         >>> log_score(graph, {"prior": torch.tensor([0.0, 1.5])}, {"coin": torch.tensor([1, 0])})
         tensor([1.5000, 0.0000])
     """
+    check_type("assignment", assignment, Mapping, "be a mapping from variables to states")
+    missing = [name for name in graph.variable_names if name not in assignment]
+    if missing:
+        raise invalid("assignment", "give a state of every variable", f"none for {listed(missing)}")
+    for name, states in assignment.items():
+        check_known("each variable in assignment", name, graph.num_states)
+        check_tensor(f"assignment[{name!r}]", states)
+        outside = states[(states < 0) | (states >= graph.num_states[name])].flatten()
+        if len(outside):
+            raise invalid(f"assignment[{name!r}]", f"be between 0 and {graph.num_states[name] - 1}", int(outside[0]))
     evidence = Evidence(hard=assignment)
     tables, _ = _validated(graph, log_potentials, evidence, _DEFAULT)
-    missing = [name for name in graph.variable_names if name not in assignment]
-    missing += [name for name, states in assignment.items() if bool((states < 0).any())]
-    if missing:
-        raise invalid("assignment", "give a state of every variable in every row", f"none for {listed(missing)}")
     like = next(iter(tables.values()), torch.zeros(()))
     total = like.new_zeros(evidence.batch_shape)
     for factor in graph.factors:
@@ -185,7 +192,7 @@ def _validated(
 def _check_one_device(tensors: Mapping[str, Tensor]) -> None:
     first: tuple[str, torch.device] | None = None
     for argument, tensor in tensors.items():
-        check_type(argument, tensor, Tensor, "be a tensor")
+        check_tensor(argument, tensor)
         if first is None:
             first = argument, tensor.device
         elif tensor.device != first[1]:

@@ -92,13 +92,12 @@ class VariableElimination(InferenceMethod):
         itemsize = factors[0][1].element_size() if factors else 4
         cost = 2 * tree.num_entries * prod(batch_shape(factors)) * itemsize
         if cost > self.memory_budget:
-            largest = max(tree.cliques, key=graph.size)
-            raise invalid(
-                "the memory_budget of VariableElimination",
-                f"be at least {cost / 2**30:.3g} GiB for {prod(batch_shape(factors))} rows on this graph (its largest "
-                f"clique joins {len(largest)} variables with {graph.size(largest):.3g} states; fewer rows at a time "
-                "cost less)",
-                f"{self.memory_budget / 2**30:.3g} GiB",
-                MemoryError,
+            largest, num_rows = max(tree.cliques, key=graph.size), prod(batch_shape(factors))
+            must = (
+                f"be at least {cost / 2**30:,.3f} GiB for {num_rows} rows on this graph (its largest clique joins "
+                f"{len(largest)} variables with {graph.size(largest):,} joint states"
             )
+            must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
+            found = f"{self.memory_budget / 2**30:,.3f} GiB"
+            raise invalid("the memory_budget of VariableElimination", must, found, MemoryError)
         return tree

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from ..checks import check_known, check_type, invalid, listed
-from ..evidence import Evidence, check_log_values
+from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..inference.method import InferenceMethod
 from ..inference.posterior import Posterior
 from ..inference.queries import decode, infer, sample
 from ..inference.variable_elimination import VariableElimination
+from ..tensor_checks import check_log_values
 from .labels import Labels, encode_labels
 
 _DEFAULT = VariableElimination()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_type, invalid
+from ..checks import invalid
 from ..logspace import log
+from ..tensor_checks import check_tensor
 from .base import Potential
 
 
@@ -28,6 +29,7 @@ class ConditionalPotential(Potential):
 
     def __init__(self, log_weights: Tensor) -> None:
         super().__init__()
+        check_tensor("log_weights", log_weights)
         if not log_weights.ndim:
             raise invalid("log_weights", "have shape (*parents, child)", "shape ()")
         if bool(log_weights.isnan().any()) or bool((log_weights.amax(-1).abs() == torch.inf).any()):
@@ -46,7 +48,7 @@ class ConditionalPotential(Potential):
             tensor([[0.9000, 0.1000],
                     [0.2000, 0.8000]], grad_fn=<ExpBackward0>)
         """
-        check_type("table", table, Tensor, "be a tensor of probabilities")
+        check_tensor("table", table)
         if not bool((table >= 0).all()):
             raise invalid("table", "hold probabilities of at least 0", float(table.min()))
         sums = table.double().sum(-1)

@@ -1,10 +1,12 @@
 """The output of any torch module, as a table over the scope of a factor."""
 
 from collections.abc import Sequence
+from math import prod
 
 from torch import Tensor, nn
 
-from ..checks import check_name, check_type, invalid
+from ..checks import check_count, check_name, check_type, invalid
+from ..tensor_checks import check_module_input, check_tensor
 from .base import Potential
 
 
@@ -32,18 +34,20 @@ class NeuralPotential(Potential):
         check_name("modality", modality)
         super().__init__(modality)
         self.encoder = encoder
+        check_type("shape", shape, Sequence, "be a sequence of numbers of states")
+        for size in shape:
+            check_count("each of shape", size)
         self.shape = tuple(shape)
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         if inputs is None:
             raise invalid("inputs", f"be the values of modality {self.modality!r}", None)
+        check_module_input(f"the values of modality {self.modality!r}", inputs, self.encoder)
         output = self.encoder(inputs)
-        check_type(f"the output of the encoder of {self.modality!r}", output, Tensor, "be a tensor")
+        check_tensor(f"the output of the encoder of {self.modality!r}", output)
         if tuple(output.shape[-len(self.shape) :]) == self.shape:
             return output
-        entries = 1
-        for size in self.shape:
-            entries *= size
+        entries = prod(self.shape)
         if not output.ndim or output.shape[-1] != entries:
             raise invalid(
                 f"the output of the encoder of {self.modality!r}",

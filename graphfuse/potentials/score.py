@@ -32,7 +32,7 @@ class ScorePotential(Potential):
         self.log_weight = nn.Parameter(torch.zeros(()))
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
-        if inputs is None or inputs.shape[-1] != self.num_states:
+        if inputs is None or not inputs.ndim or inputs.shape[-1] != self.num_states:
             found = None if inputs is None else tuple(inputs.shape)
             raise invalid(f"scores of modality {self.modality!r}", f"have shape (*batch, {self.num_states})", found)
         return inputs * self.log_weight.exp()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ..evidence import check_log_values
+from ..tensor_checks import check_log_values
 from .base import Potential
 
 

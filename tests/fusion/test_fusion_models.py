@@ -245,9 +245,21 @@ def test_an_encoder_that_maps_missing_cells_to_nan_is_named():
         GraphFusion(graph, potentials, ["label"])(batch)
 
 
+@pytest.mark.parametrize("make", ALL)
+def test_values_of_another_dtype_than_the_encoders_are_named_with_the_remedy(make, generator):
+    with pytest.raises(TypeError, match=r"must be of the dtype of its encoder, torch.float32 .*batch.to\(dtype=...\)"):
+        make()(every_subset(generator).to(dtype=torch.float64))
+
+
 def test_a_prior_or_an_encoder_that_does_not_fit_is_named():
     with pytest.raises(ValueError, match="prior must be 3 probabilities that sum to 1"):
-        MeanPool({}, TARGET, torch.tensor([0.5, 0.2, 0.2]))
+        MeanPool({"a": nn.Identity()}, TARGET, torch.tensor([0.5, 0.2, 0.2]))
+    with pytest.raises(ValueError, match="encoders must hold at least one encoder; got none"):
+        MeanPool({}, TARGET, PRIOR)
+    with pytest.raises(TypeError, match="prior must be a tensor; got list"):
+        MeanPool({"a": nn.Identity()}, TARGET, [0.2, 0.3, 0.5])
+    with pytest.raises(ValueError, match="modalities must hold at least one name; got none"):
+        EarlyFusion(MLP(2, 3), [], TARGET)
     wrong = MeanPool({"a": nn.Linear(2, 4)}, TARGET, PRIOR)
     with pytest.raises(ValueError, match=r"the output of encoders\['a'\] must have shape \(5, 3\); got \(5, 4\)"):
         wrong(ModalityBatch({"a": torch.zeros(5, 2)}))

@@ -96,7 +96,7 @@ def test_unknown_or_repeated_targets_are_named():
 def test_a_joint_over_unknown_variables_is_refused():
     with pytest.raises(ValueError, match="each of names must be one of 'a', 'b'; got 'z'"):
         infer(GRAPH, TABLES).joint(["a", "z"])
-    with pytest.raises(ValueError, match="the name of a target must be one of 'a'; got 'b'"):
+    with pytest.raises(ValueError, match=r"the name of a target of the query \(joint .*\) must be one of 'a'; got 'b'"):
         infer(GRAPH, TABLES, targets=["a"]).marginal("b")
 
 
@@ -113,9 +113,7 @@ def test_wrong_kinds_of_arguments_are_refused():
 
 
 def test_a_score_needs_every_variable():
-    with pytest.raises(
-        ValueError, match="assignment must give a state of every variable in every row; got none for 'b'"
-    ):
+    with pytest.raises(ValueError, match="assignment must give a state of every variable; got none for 'b'"):
         log_score(GRAPH, TABLES, {"a": torch.tensor(0)})
-    with pytest.raises(ValueError, match="got none for 'b'"):
+    with pytest.raises(ValueError, match=r"assignment\['b'\] must be between 0 and 2; got -1"):
         log_score(GRAPH, TABLES, {"a": torch.tensor([0, 1, 0, 1]), "b": torch.tensor([0, 1, 0, -1])})

@@ -145,6 +145,18 @@ def test_gaussians_are_estimated_from_rows_with_gaps_and_for_states_without_rows
         (lambda: ConditionalPotential.from_probabilities(torch.tensor([torch.nan, 1.0])), "table must hold"),
         (lambda: NeuralPotential(nn.Linear(2, 5), (2, 3), "m")(torch.zeros(4, 2)), "must have 6 entries per row"),
         (lambda: NeuralPotential(nn.Linear(2, 5), (5,), "m")(), "inputs must be the values of modality 'm'; got None"),
+        (lambda: NeuralPotential(nn.Linear(2, 5), 5, "m"), "shape must be a sequence of numbers of states; got int"),
+        (lambda: NeuralPotential(nn.Linear(2, 5), (5.0,), "m"), "each of shape must be an integer; got 5.0"),
+        (
+            lambda: NeuralPotential(nn.Linear(2, 5), (5,), "m")(torch.zeros(4, 2).double()),
+            r"the values of modality 'm' must be of the dtype of its encoder, torch.float32 .*; got torch.float64",
+        ),
+        (
+            lambda: NeuralPotential(nn.Linear(2, 5), (5,), "m")(torch.zeros(4, 2, device="meta")),
+            "the values of modality 'm' must be on the device of its encoder, cpu .*; got meta",
+        ),
+        (lambda: ConditionalPotential([[1.0]]), "log_weights must be a tensor; got list"),
+        (lambda: ScorePotential(2, "m")(torch.zeros(())), r"must have shape \(\*batch, 2\); got \(\)"),
         (lambda: NeuralPotential(len, (5,), "m"), "encoder must be a torch module; got builtin_function_or_method"),
         (lambda: NeuralPotential(nn.LSTM(2, 5), (5,), "m")(torch.zeros(4, 2)), "must be a tensor; got tuple"),
         (lambda: ScorePotential(3, "m")(torch.zeros(4, 2)), r"scores of modality 'm' must have shape \(\*batch, 3\)"),

@@ -1,0 +1,61 @@
+"""Refusals of tensors: what is no table of log-values, does not fit its scope, or does not fit its module."""
+
+from math import inf
+
+import torch
+from torch import Tensor, nn
+
+from .checks import check_type, invalid
+
+INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
+
+
+def check_tensor(argument: str, value: object) -> None:
+    """Refuse anything but a tensor."""
+    check_type(argument, value, Tensor, "be a tensor")
+
+
+def check_log_values(argument: str, table: object) -> None:
+    """Refuse anything but a floating-point tensor free of ``nan`` and ``+inf``."""
+    check_tensor(argument, table)
+    assert isinstance(table, Tensor)
+    if not table.is_floating_point():
+        raise invalid(argument, "be a floating-point tensor", table.dtype, TypeError)
+    if not bool((table.detach() < inf).all()):  # nan compares as false
+        found = "nan" if bool(table.isnan().any()) else "+inf"
+        raise invalid(argument, "be free of nan and +inf", found)
+
+
+def check_trailing(argument: str, table: Tensor, shape: tuple[int, ...], scope: tuple[str, ...]) -> None:
+    """Refuse a table whose trailing dimensions are not those of its scope."""
+    if tuple(table.shape[table.ndim - len(shape) :]) != shape or table.ndim < len(shape):
+        expected = ", ".join(["*batch", *map(str, shape)])
+        raise invalid(f"{argument} over {scope}", f"have shape ({expected})", tuple(table.shape))
+
+
+def check_module_input(argument: str, values: Tensor, module: nn.Module) -> None:
+    """Refuse values of another floating-point dtype, or on another device, than the parameters that read them."""
+    parameter = next((each for each in module.parameters() if each.is_floating_point()), None)
+    if parameter is None:
+        return
+    if values.device != parameter.device:
+        must = f"be on the device of its encoder, {parameter.device} (move a batch by batch.to(device))"
+        raise invalid(argument, must, values.device)
+    if values.is_floating_point() and values.dtype != parameter.dtype:
+        must = f"be of the dtype of its encoder, {parameter.dtype} (convert a batch by batch.to(dtype=...))"
+        raise invalid(argument, must, values.dtype, TypeError)
+
+
+def broadcast(shapes: list[tuple[str, torch.Size]]) -> torch.Size:
+    """The common batch shape of named tables; the two that do not broadcast are named."""
+    common, first = torch.Size(()), "nothing"
+    for argument, shape in shapes:
+        try:
+            common = torch.broadcast_shapes(common, shape)
+        except RuntimeError:
+            raise invalid(
+                f"the batch shape of {argument}", f"broadcast with {tuple(common)} of {first}", tuple(shape)
+            ) from None
+        if shape:
+            first = argument
+    return common
