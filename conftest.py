@@ -16,6 +16,7 @@ import graphfuse
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes more than a few seconds")
+    parser.addoption("--device", default="cpu", help="torch device of the tests that run on any device")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _namespace(doctest_namespace: dict[str, object]) -> None:
     doctest_namespace.update(torch=torch, nn=nn, np=np, inf=np.inf, nan=np.nan, graphfuse=graphfuse)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """The device named on the command line."""
+    return torch.device(request.config.getoption("--device"))
 
 
 @pytest.fixture
