@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from warnings import warn
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import nn
 
-from ..checks import check_known, invalid
+from ..checks import check_known, invalid, listed
 from ..data import ModalityBatch
 from ..data.frames import is_frame
 from ..fusion import FusionModel
@@ -61,15 +61,10 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        batch = as_batch(self, X, self.modalities, reset=True)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(batch, y)
-        check_classification_targets(y)
-        self.classes_, states = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise invalid("y", "have at least two classes", f"one class, {self.classes_[0]!r}")
+        batch = as_batch(self, X, self.modalities)
+        self.classes_, states = _classes(X, len(batch), y)
         self.modalities_ = batch.modalities
-        self._template = batch[:0]
+        self._template = batch[[]]  # a copy, where a slice would keep all training rows alive
         self.prior_ = np.bincount(states) / len(states)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed)).eval()
@@ -78,7 +73,7 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log-probabilities ``(rows, num_classes)`` in nats, in the order of ``classes_``."""
         check_is_fitted(self)
-        batch = like(as_batch(self, X, self.modalities, reset=False), self._template)
+        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
         with torch.no_grad():
             log_probs = self.model_(self._encode(batch))[TARGET].numpy()
         impossible = ~np.isfinite(log_probs).any(1)
@@ -105,34 +100,61 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         return tags
 
     def _target(self) -> Variable:
-        return Variable(TARGET, len(self.classes_), tuple(str(label) for label in self.classes_))
+        names = tuple(str(label) for label in self.classes_)
+        return Variable(TARGET, len(names), names if all(names) and len(set(names)) == len(names) else None)
 
-    def _unfitted_encoders(self) -> dict[str, Any]:
-        """By modality, its encoder as a scikit-learn classifier."""
-        given = self.encoders
-        if isinstance(given, Mapping):
-            for name in given:
-                check_known("each modality in encoders", name, self.modalities_)
-        by_name = given if isinstance(given, Mapping) else dict.fromkeys(self.modalities_, given)
-        return {name: self._encoder(name, by_name.get(name)) for name in self.modalities_}
+    def _unfitted_encoders(self, generator: torch.Generator) -> dict[str, Any]:
+        """By modality, its encoder as a scikit-learn classifier, with a seed where it has none of its own."""
+        given, seed = self.encoders, draw_seed(generator)
+        if not isinstance(given, Mapping):
+            return {name: self._encoder("encoders", given, [name], seed) for name in self.modalities_}
+        for name in given:
+            check_known("each modality in encoders", name, self.modalities_)
+        return {name: self._encoder(f"encoders[{name!r}]", given.get(name), [name], seed) for name in self.modalities_}
 
-    def _encoder(self, name: str, encoder: Any) -> Any:
-        """One encoder as a scikit-learn classifier, the default for None."""
+    def _encoder(self, argument: str, encoder: Any, modalities: Sequence[str], seed: int) -> Any:
+        """A clone of one encoder, for these modalities, as a scikit-learn classifier; the default for None."""
         if encoder is None:
             return TabularEncoder()
         if isinstance(encoder, nn.Module):
-            return ModuleEncoder(encoder, len(self.classes_))
-        if isinstance(encoder, type) or not (hasattr(encoder, "fit") and hasattr(encoder, "predict_proba")):
-            raise invalid(
-                f"the encoder of {name!r}",
-                "be a scikit-learn classifier with predict_proba, or a torch module",
-                repr(encoder),
-                TypeError,
-            )
-        if get_tags(encoder).input_tags.allow_nan or is_frame(self._template.inputs.get(name)):
+            return ModuleEncoder(encoder, len(self.classes_), random_state=seed, name=argument)
+        methods = ("fit", "predict_proba", "get_params")
+        if isinstance(encoder, type) or not all(hasattr(encoder, method) for method in methods):
+            must = "be a scikit-learn classifier with predict_proba, or a torch module"
+            raise invalid(argument, must, repr(encoder), TypeError)
+        encoder = clone(encoder)
+        settings = encoder.get_params().items()
+        unset = [name for name, value in settings if name.split("__")[-1] == "random_state" and value is None]
+        encoder.set_params(**dict.fromkeys(unset, seed))
+        mixed = any(is_frame(self._template.inputs[name]) for name in modalities)
+        if mixed or get_tags(encoder).input_tags.allow_nan:
             return encoder
-        imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
-        return make_pipeline(imputer, encoder)
+        return make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), encoder)
+
+
+def draw_seed(generator: torch.Generator) -> int:
+    """A seed for what draws by itself."""
+    return int(torch.randint(2**31 - 1, (), generator=generator))
+
+
+def _classes(X: Any, num_rows: int, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The classes of labels, and the state of every row."""
+    y = column_or_1d(y, warn=True)
+    if len(y) != num_rows:
+        advice = " (a dict of arrays is not split by scikit-learn's tools; a ModalityBatch is)"
+        must = f"have one label per row of X, {num_rows}"
+        raise invalid("y", must + advice if isinstance(X, Mapping) else must, f"{len(y)} labels")
+    if y.dtype == object and any(label is None or label != label for label in y):
+        raise invalid("y", "have a label in every row", "None or nan")
+    try:
+        check_classification_targets(y)
+        classes, states = np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in y})
+        raise invalid("y", "hold labels of one type", f"labels of types {listed(kinds)}", TypeError) from None
+    if len(classes) < 2:
+        raise invalid("y", "have at least two classes", f"one class, {classes.tolist()[0]!r}")
+    return classes, states
 
 
 def encoded(
@@ -141,11 +163,11 @@ def encoded(
     say: Callable[[EncoderEnsemble, Any], np.ndarray],
     num_states: int,
 ) -> ModalityBatch:
-    """By modality, what its ensemble says of the present rows, ``(rows, num_states)``; zeros in the others."""
+    """By modality, what its ensemble says of the present rows, ``(rows, num_states)``; missing if it has no member."""
     tables, present = {}, {}
     for name, ensemble in ensembles.items():
         tables[name] = torch.zeros(len(batch), num_states, dtype=torch.float64)
-        present[name] = batch.present[name]
+        present[name] = batch.present[name] & bool(ensemble.members)
         rows = present[name].numpy().nonzero()[0]
         if len(rows):
             flat = not any(isinstance(member, ModuleEncoder) for member in ensemble.members)

@@ -11,7 +11,7 @@ from torch import nn
 from ..data import ModalityBatch
 from ..fusion import FusionModel, LogarithmicPool
 from ..learning import EncoderEnsemble, fit_encoder
-from .base import FusionEstimator, encoded
+from .base import FusionEstimator, draw_seed, encoded
 from .inputs import Modalities, encoder_inputs, side_by_side
 
 EARLY = "all modalities"
@@ -23,7 +23,7 @@ class EarlyFusionClassifier(FusionEstimator):
     Args:
         modalities: As for ``FusionClassifier``.
         encoder: A scikit-learn classifier that reads NaN; ``TabularEncoder``, which imputes with indicators, if None.
-        random_state: Not used; every fusion classifier has it.
+        random_state: Seed of encoders that draw and have no seed of their own.
 
     Example:
         >>> X = np.array([[5.1, 70.0], [nan, 75.0], [9.2, nan], [8.8, 92.0]] * 5)
@@ -41,7 +41,7 @@ class EarlyFusionClassifier(FusionEstimator):
     def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
         whole = side_by_side(batch, EARLY)
         inputs, present = encoder_inputs(whole, EARLY, flat=True), whole.present[EARLY].numpy()
-        encoder = self._encoder(EARLY, self.encoder)
+        encoder = self._encoder("encoder", self.encoder, self.modalities_, draw_seed(generator))
         self.encoders_ = {EARLY: fit_encoder(encoder, inputs, states, present, len(self.classes_), EARLY)}
         return LogarithmicPool({EARLY: nn.Identity()}, self._target(), torch.from_numpy(self.prior_))
 

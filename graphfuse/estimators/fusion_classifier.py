@@ -13,10 +13,10 @@ from torch import nn
 from ..checks import check_type, invalid, listed
 from ..data import ModalityBatch, random_subsets
 from ..fusion import FusionModel, GraphFusion
-from ..graph import FactorGraph, Variable, star
+from ..graph import Factor, FactorGraph, Variable, star
 from ..learning import EncoderEnsemble, cross_fit, map_estimate
 from ..potentials import NeuralPotential, Potential, ScorePotential, TablePotential
-from .base import TARGET, FusionEstimator, encoded
+from .base import TARGET, FusionEstimator, draw_seed, encoded
 from .inputs import Modalities, encoder_inputs
 from .module_encoder import ModuleEncoder
 
@@ -43,8 +43,9 @@ class FusionClassifier(FusionEstimator):
             by modality; those left out, and all if None, get ``TabularEncoder``. Only clones are fitted. Absent rows
             are never shown to an encoder; missing cells of present rows reach it as NaN.
         structure: A graph with a variable ``"target"``, one state per class, and a factor named after every modality;
-            or a function that makes it of the target variable and the names of the modalities. ``star`` if None.
-        random_state: Seed of folds, subsets and torch encoders.
+            or a function that makes it of the target variable and the names of the modalities. ``star`` if None. A
+            graph in which the target has modalities only gets a prior beside them.
+        random_state: Seed of folds and subsets, and of encoders that draw and have no seed of their own.
 
     Attributes:
         classes_: The labels.
@@ -77,8 +78,7 @@ class FusionClassifier(FusionEstimator):
 
     def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
         self.graph_ = self._graph()
-        encoders = self._unfitted_encoders()
-        seed = int(torch.randint(2**31 - 1, (), generator=generator))
+        encoders, seed = self._unfitted_encoders(generator), draw_seed(generator)
         scores, self.encoders_ = {}, {}
         for name in sorted(self.modalities_):  # whatever is drawn does not depend on how the modalities were listed
             inputs = encoder_inputs(batch, name, flat=not isinstance(encoders[name], ModuleEncoder))
@@ -118,13 +118,23 @@ class FusionClassifier(FusionEstimator):
                 f"have a variable {TARGET!r} with {len(self.classes_)} states, one per class",
                 f"variables {graph.num_states}",
             )
+        states = next(variable.states for variable in graph.variables if variable.name == TARGET)
+        if states is not None and states != tuple(str(label) for label in self.classes_):
+            must = f"name the states of {TARGET!r} as the sorted labels of y, {listed(self.classes_.tolist())}"
+            raise invalid("structure", must, listed(states))
         absent = [name for name in self.modalities_ if name not in graph.scopes]
         if absent:
             raise invalid("structure", "have a factor named after every modality", f"none for {listed(absent)}")
-        return graph
+        if any(TARGET in scope and name not in self.modalities_ for name, scope in graph.scopes.items()):
+            return graph
+        prior = "prior"
+        while prior in graph.scopes:
+            prior += "_"
+        return FactorGraph(graph.variables, [*graph.factors, Factor(prior, (TARGET,))])
 
     def _untrained(self, generator: torch.Generator) -> GraphFusion:
-        potentials = {name: self._potential(name, scope, generator) for name, scope in self.graph_.scopes.items()}
+        scopes = sorted(self.graph_.scopes.items())  # in an order that does not depend on that of the modalities
+        potentials = {name: self._potential(name, scope, generator) for name, scope in scopes}
         return GraphFusion(self.graph_, potentials, [TARGET])
 
     def _potential(self, name: str, scope: tuple[str, ...], generator: torch.Generator) -> Potential:

@@ -11,7 +11,7 @@ from torch import nn
 from ..data import ModalityBatch
 from ..fusion import FusionModel, HybridFusion, LogarithmicPool
 from ..learning import EncoderEnsemble, fit_encoder
-from .base import FusionEstimator, encoded
+from .base import FusionEstimator, draw_seed, encoded
 from .early_fusion_classifier import EARLY
 from .inputs import Modalities, encoder_inputs, side_by_side
 from .late_fusion_classifier import fit_encoders
@@ -24,7 +24,7 @@ class HybridFusionClassifier(FusionEstimator):
         modalities: As for ``FusionClassifier``.
         encoders: As for ``FusionClassifier``, for the late experts.
         early_encoder: As the encoder of ``EarlyFusionClassifier``.
-        random_state: Not used; every fusion classifier has it.
+        random_state: Seed of encoders that draw and have no seed of their own.
 
     Example:
         >>> X = np.array([[5.1, 70.0], [nan, 75.0], [9.2, nan], [8.8, 92.0]] * 5)
@@ -44,10 +44,10 @@ class HybridFusionClassifier(FusionEstimator):
 
     def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
         num_states = len(self.classes_)
-        self.encoders_ = fit_encoders(self._unfitted_encoders(), batch, states, num_states)
+        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, num_states)
         whole = side_by_side(batch, EARLY)
         inputs, present = encoder_inputs(whole, EARLY, flat=True), whole.present[EARLY].numpy()
-        encoder = self._encoder(EARLY, self.early_encoder)
+        encoder = self._encoder("early_encoder", self.early_encoder, self.modalities_, draw_seed(generator))
         self.early_ = {EARLY: fit_encoder(encoder, inputs, states, present, num_states, EARLY)}
         target, prior = self._target(), torch.from_numpy(self.prior_)
         early = LogarithmicPool({EARLY: nn.Identity()}, target, prior)

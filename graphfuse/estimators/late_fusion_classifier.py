@@ -26,7 +26,7 @@ class LateFusionClassifier(FusionEstimator):
         modalities: As for ``FusionClassifier``.
         encoders: As for ``FusionClassifier``.
         pool: ``"mean"`` of the probabilities, or ``"logarithmic"``: their normalized geometric mean.
-        random_state: Not used; every fusion classifier has it.
+        random_state: Seed of encoders that draw and have no seed of their own.
 
     Example:
         >>> X = np.array([[5.1, 70.0], [nan, 75.0], [9.2, nan], [8.8, 92.0]] * 5)
@@ -47,7 +47,7 @@ class LateFusionClassifier(FusionEstimator):
 
     def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
         check_known("pool", self.pool, POOLS)
-        self.encoders_ = fit_encoders(self._unfitted_encoders(), batch, states, len(self.classes_))
+        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, len(self.classes_))
         ready = {name: nn.Identity() for name in self.encoders_}
         return POOLS[self.pool](ready, self._target(), torch.from_numpy(self.prior_))
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..checks import invalid
+from ..checks import check_type, invalid
 from ..learning import FitSettings
 
 
@@ -24,15 +24,22 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
         num_classes: Classes; labels are the integers below it.
         settings: How to train.
         random_state: Seed of the order of the rows and of layers that draw.
+        name: What errors call the module.
     """
 
     def __init__(
-        self, module: nn.Module, num_classes: int, settings: FitSettings | None = None, random_state: int = 0
+        self,
+        module: nn.Module,
+        num_classes: int,
+        settings: FitSettings | None = None,
+        random_state: int = 0,
+        name: str = "module",
     ) -> None:
         self.module = module
         self.num_classes = num_classes
         self.settings = settings
         self.random_state = random_state
+        self.name = name
 
     def fit(self, X: Any, y: np.ndarray) -> ModuleEncoder:
         """Train on arrays ``(rows, *features)`` and integer labels."""
@@ -50,7 +57,8 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
                 for rows in torch.randperm(len(inputs)).split(settings.batch_size):
                     loss = cross_entropy(self._logits(inputs[rows]), target[rows])
                     if not bool(loss.isfinite()):
-                        raise invalid("the output of the encoder", "give a finite cross-entropy", loss.item())
+                        must = "be finite (missing cells reach a module as nan; graphfuse.encoders.MLP reads them)"
+                        raise invalid(f"the output of {self.name}", must, f"a cross-entropy of {loss.item()}")
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
@@ -69,11 +77,17 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def _logits(self, rows: Tensor) -> Tensor:
-        logits = self.module_(rows)
+        try:
+            logits = self.module_(rows)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            must = f"read inputs of shape {tuple(rows.shape)} and dtype {rows.dtype}"
+            raise invalid(self.name, must, f"an error, {error}") from error
+        check_type(f"the output of {self.name}", logits, Tensor, "be a tensor of logits")
         if tuple(logits.shape) != (len(rows), self.num_classes):
-            raise invalid(
-                "the output of the encoder", f"have shape {(len(rows), self.num_classes)}", tuple(logits.shape)
-            )
+            must = f"have shape {(len(rows), self.num_classes)}, one logit per class"
+            raise invalid(f"the output of {self.name}", must, tuple(logits.shape))
         return logits
 
     def _tensor(self, X: Any) -> Tensor:

@@ -19,7 +19,8 @@ _STRENGTHS = np.logspace(-4, 1, 6)
 class TabularEncoder(ClassifierMixin, BaseEstimator):
     """Scales numbers, one-hot encodes text and categories, marks what is missing, and fits a logistic regression.
 
-    Missing numbers are set to the mean beside an indicator; a missing or new category is none of the known ones. The
+    Missing numbers are set to the mean beside an indicator; a missing or new category is none of the known ones; a
+    column without any value in ``fit`` says nothing. The
     strength of the regularization is chosen by inner cross-validation of the log-likelihood.
 
     Args:
@@ -43,7 +44,7 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
         features = self._features(X)
         classes, counts = np.unique(y, return_counts=True)
         if len(classes) < 2:
-            raise invalid("y", "have at least two classes", listed(classes))
+            raise invalid("y", "have at least two classes", listed(classes.tolist()))
         num_folds = min(self.num_folds, int(counts.min()))
         if num_folds < 2:
             self.regression_ = LogisticRegression(max_iter=1000).fit(features, y)
@@ -84,9 +85,13 @@ def _mean_log_likelihood(regression: LogisticRegression, features: np.ndarray, y
 
 
 class _Column:
-    """How one column becomes numbers: scaled with an indicator of gaps, or one-hot over the categories seen."""
+    """How one column becomes numbers: scaled with an indicator of gaps, or one-hot over the categories seen.
+
+    A column without any value tells neither its kind nor anything else: it becomes zeros.
+    """
 
     def __init__(self, values: Any) -> None:
+        self.is_empty = not np.any(values.notna() if hasattr(values, "iloc") else ~np.isnan(values))
         numbers = as_numbers(values) if hasattr(values, "iloc") else values
         self.categories: np.ndarray | None = None
         if numbers is None:
@@ -100,6 +105,8 @@ class _Column:
         self.has_gaps = len(observed) < len(numbers)
 
     def __call__(self, values: Any) -> np.ndarray:
+        if self.is_empty:
+            return np.zeros((len(values), 1))
         if self.categories is not None:
             return (_labels(values)[:, None] == self.categories[None, :]).astype(np.float64)
         numbers = as_numbers(values) if hasattr(values, "iloc") else values

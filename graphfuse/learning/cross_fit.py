@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_count, invalid
+from ..checks import check_count, invalid, listed
 
 _FLOOR = 1e-4  # the share of the prior in every probability, so that no encoder alone can rule a class out
 
@@ -135,7 +135,7 @@ def fit_encoder(
         return EncoderEnsemble((), np.full(num_states, 1 / num_states))
     try:
         member = clone(encoder).fit(take_rows(inputs, rows), target[rows])
-    except ValueError as error:
+    except Exception as error:
         error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
         raise
     return EncoderEnsemble((member,), counts / counts.sum())
@@ -148,15 +148,17 @@ def take_rows(inputs: Any, rows: np.ndarray) -> Any:
 
 def _probabilities(member: Any, inputs: Any, num_states: int) -> np.ndarray:
     found = np.asarray(member.predict_proba(inputs), dtype=np.float64)
-    classes = np.asarray(member.classes_)
+    classes, argument = np.asarray(member.classes_), f"the probabilities of encoder {type(member).__name__}"
+    if not np.isin(classes, np.arange(num_states)).all():
+        must = f"be among the integer labels that it was fitted to, 0 to {num_states - 1}"
+        raise invalid(f"classes_ of encoder {type(member).__name__}", must, listed(classes.tolist()))
     if found.shape != (len(inputs), len(classes)):
-        raise invalid(
-            f"the probabilities of encoder {type(member).__name__}",
-            f"have shape ({len(inputs)}, {len(classes)}), one column per class",
-            found.shape,
-        )
+        raise invalid(argument, f"have shape ({len(inputs)}, {len(classes)}), one column per class", found.shape)
     if not np.isfinite(found).all():
-        raise invalid(f"the probabilities of encoder {type(member).__name__}", "be finite", "nan or infinity")
+        raise invalid(argument, "be finite", "nan or infinity")
+    if len(found) and (found.min() < 0 or np.abs(found.sum(1) - 1).max() > 1e-3):
+        odd = found[((found < 0).any(1) | (np.abs(found.sum(1) - 1) > 1e-3)).argmax()]
+        raise invalid(argument, "be at least 0 and sum to 1 in every row", odd.tolist())
     probabilities = np.zeros((len(found), num_states))
     probabilities[:, classes] = found
     return probabilities

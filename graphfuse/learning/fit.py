@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 
 import torch
 
@@ -84,13 +84,18 @@ def fit(
     if not len(train):
         raise invalid("train", "hold at least one row", "none")
     model.check_targets(train)
+    if validation is not None:
+        check_type("validation", validation, ModalityBatch, "be a ModalityBatch or None")
+        if not len(validation):
+            raise invalid("validation", "hold at least one row, or be None", "no rows")
+        model.check_targets(validation)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
         return History((), ())
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     losses: list[float] = []
     scores: list[float] = []
-    best = deepcopy(model.state_dict())
+    best, best_epoch = deepcopy(model.state_dict()), -1
     model.train()
     for epoch in range(settings.num_epochs):
         total = 0.0
@@ -98,6 +103,7 @@ def fit(
         for rows in order.split(settings.batch_size):
             loss = objective(model, train[rows.cpu().numpy()], generator)
             if not isfinite(loss.item()):
+                model.eval()
                 raise FloatingPointError(f"the objective must stay finite; got {loss.item()} in epoch {epoch}.")
             optimizer.zero_grad()
             loss.backward()
@@ -106,9 +112,9 @@ def fit(
         losses.append(total / len(train))
         if validation is not None:
             scores.append(_score(model, validation, generator))
-            if scores[-1] <= min(scores):
-                best = deepcopy(model.state_dict())
-            elif settings.patience is not None and len(scores) - scores.index(min(scores)) > settings.patience:
+            if scores[-1] < (scores[best_epoch] if best_epoch >= 0 else inf):
+                best, best_epoch = deepcopy(model.state_dict()), epoch
+            elif settings.patience is not None and epoch - best_epoch >= settings.patience:
                 break
     if scores:
         model.load_state_dict(best)

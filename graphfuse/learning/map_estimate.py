@@ -23,7 +23,8 @@ def map_estimate(model: FusionModel, train: ModalityBatch, num_rows: int, max_st
         The mean negative log-likelihood at the mode, in nats per row.
 
     Raises:
-        FloatingPointError: If the likelihood stops being finite; the model keeps its first parameters.
+        FloatingPointError: If the likelihood is not finite, at the start or later; the model keeps its first
+            parameters.
 
     Reference: Nocedal and Wright (2006), Numerical Optimization, section 7.2.
     """
@@ -38,14 +39,17 @@ def map_estimate(model: FusionModel, train: ModalityBatch, num_rows: int, max_st
         optimizer.zero_grad()
         distances = [(parameter - start).square().sum() for parameter, start in zip(parameters, starts, strict=True)]
         loss = target_nll(model, train, generator) + 0.5 / num_rows * torch.stack(distances).sum()
+        if not bool(loss.isfinite()):
+            raise FloatingPointError(f"the log-likelihood must stay finite; got {-loss.item()}.")
         loss.backward()
         return loss
 
-    optimizer.step(closure)
-    with torch.no_grad():
-        reached = float(target_nll(model, train, generator))
-        if reached != reached or reached == float("inf"):
+    try:
+        optimizer.step(closure)
+        with torch.no_grad():
+            return float(target_nll(model, train, generator))
+    except FloatingPointError:
+        with torch.no_grad():
             for parameter, start in zip(parameters, starts, strict=True):
                 parameter.copy_(start)
-            raise FloatingPointError(f"the log-likelihood must stay finite; got {-reached} after {max_steps} steps.")
-    return reached
+        raise
