@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parse_arguments()
     data = gf.load(arguments.data, arguments.root)
     print(f"{data.name}: {len(data)} patients, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
-    scores, models, (train, test) = evaluate(data, arguments.splits)
+    scores, models, test = evaluate(data, arguments.splits)
     summary = summarize(scores)
     print(markdown(summary))
     patient = typical_patient(data, test)
@@ -87,7 +87,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def evaluate(data: gf.Dataset, num_splits: int):
-    """One row of scores per split, rate and model; the models and the rows of the last split."""
+    """One row of scores per split, rate and model; the models and the test rows of the last split."""
     splitter = StratifiedShuffleSplit(num_splits, test_size=TEST_FRACTION, random_state=0)
     rows = []
     for split, (train, test) in enumerate(splitter.split(data.labels, data.labels)):
@@ -101,7 +101,7 @@ def evaluate(data: gf.Dataset, num_splits: int):
                 log_probs = torch.from_numpy(model.predict_log_proba(seen))
                 found = {metric: score(log_probs, states) for metric, score in METRICS.items()}
                 rows.append({"split": split, "dropped": rate, "missing": missing, "model": name, **found})
-    return pd.DataFrame(rows), models, (train, test)
+    return pd.DataFrame(rows), models, test
 
 
 def summarize(scores: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +181,7 @@ def write(folder: Path, name: str, summary: pd.DataFrame, figure: plt.Figure) ->
     folder.mkdir(parents=True, exist_ok=True)
     text, picture = folder / f"medical_diagnosis_{name}.md", folder / f"medical_diagnosis_{name}.png"
     caption = __doc__.split("\n\n")[2].strip()
-    head = f"# Diagnosis with missing tests: {name}\n\n`make demo DEMO_ARGS=\"--data {name} --out {folder}\"`\n\n"
+    head = f'# Diagnosis with missing tests: {name}\n\n`make demo DEMO_ARGS="--data {name} --out {folder}"`\n\n'
     partial = text.with_suffix(".md.part")
     partial.write_text(f"{head}{caption}\n\n{markdown(summary)}\n\n* best mean of its rate.\n\n![]({picture.name})\n")
     figure.savefig(picture.with_suffix(".png.part"), format="png", dpi=110)

@@ -82,7 +82,8 @@ def with_edge(target: gf.Variable, batch: gf.ModalityBatch) -> gf.GraphFusion:
     graph = gf.markov_network([target, *readings], [*edges, ("upper", "lower")])
     potentials = {name: gf.NeuralPotential(encoder(batch.inputs[name]), (10,), name) for name in batch.modalities}
     potentials |= {f"{target.name}-{name}": gf.TablePotential(3 * torch.eye(10)) for name in batch.modalities}
-    potentials |= {name: gf.TablePotential(torch.zeros(graph.shape(graph.scopes[name]))) for name in ("digit", "upper-lower")}
+    for name in (target.name, "upper-lower"):
+        potentials[name] = gf.TablePotential(torch.zeros(graph.shape(graph.scopes[name])))
     return gf.GraphFusion(graph, potentials, [target.name])
 
 

@@ -49,9 +49,10 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
         if num_folds < 2:
             self.regression_ = LogisticRegression(max_iter=1000).fit(features, y)
         else:
+            num_parameters = features.shape[1] * (len(classes) if len(classes) > 2 else 1)
             self.regression_ = LogisticRegressionCV(
                 Cs=_STRENGTHS,
-                solver="newton-cholesky" if len(classes) == 2 and features.shape[1] <= 500 else "lbfgs",
+                solver="newton-cholesky" if num_parameters <= 100 or len(classes) == 2 else "lbfgs",
                 cv=StratifiedKFold(num_folds),
                 scoring=_mean_log_likelihood,
                 max_iter=1000,
