@@ -41,7 +41,8 @@ class FusionClassifier(FusionEstimator):
             of all columns. Names select and order the modalities where X is a dict or a ModalityBatch.
         encoders: A scikit-learn classifier or a torch module (to logits, one per class) for all modalities, or a dict
             by modality; those left out, and all if None, get ``TabularEncoder``. Only clones are fitted. Absent rows
-            are never shown to an encoder; missing cells of present rows reach it as NaN.
+            are never shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier refuses
+            NaN, as the mean beside an indicator.
         structure: A graph with a variable ``"target"``, one state per class, and a factor named after every modality;
             or a function that makes it of the target variable and the names of the modalities. ``star`` if None. A
             graph in which the target has modalities only gets a prior beside them.
@@ -53,6 +54,8 @@ class FusionClassifier(FusionEstimator):
         graph_: The factor graph.
         model_: The fitted ``GraphFusion`` over scores.
         encoders_: By modality, its fitted ``EncoderEnsemble``.
+        weights_: By modality whose factor is over one variable with a state per class, the weight of its scores: 1 takes
+            them at their word, less takes back what others say too.
         prior_: The class frequencies.
 
     Example:
@@ -100,6 +103,8 @@ class FusionClassifier(FusionEstimator):
         rows = np.tile(np.arange(len(scored)), copies)
         map_estimate(model, random_subsets(scored[rows], generator), num_rows=len(scored))
         self._set_prior(model)
+        weighted = {name: p for name, p in model.potential_of.items() if isinstance(p, ScorePotential)}
+        self.weights_ = {name: float(weighted[name].log_weight.detach().exp()) for name in weighted}
         return model
 
     def _encode(self, batch: ModalityBatch) -> ModalityBatch:
