@@ -54,8 +54,8 @@ class FusionClassifier(FusionEstimator):
         graph_: The factor graph.
         model_: The fitted ``GraphFusion`` over scores.
         encoders_: By modality, its fitted ``EncoderEnsemble``.
-        weights_: By modality whose factor is over one variable with a state per class, the weight of its scores: 1 takes
-            them at their word, less takes back what others say too.
+        weights_: By modality whose factor is over one variable with a state per class, the weight of its scores: 1
+            takes them at their word, less takes back what others say too.
         prior_: The class frequencies.
 
     Example:
