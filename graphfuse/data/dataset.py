@@ -1,4 +1,4 @@
-"""A data set: a batch of modalities, the variable to predict, and where the rows come from."""
+"""A data set: a batch of modalities, what to predict, how the rows are split, and where they come from."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_known, check_name, check_type, invalid
+from ..checks import check_known, check_name, check_type, check_unique, invalid, listed
 from ..graph import Variable
 from .batch import ModalityBatch
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows of several modalities with one target, as the loaders return them.
+    """Rows of several modalities with a target or more, as the loaders return them.
 
-    Rows are selected as in a ``ModalityBatch``; a single integer gives a data set of one row.
+    Rows are selected as in a ``ModalityBatch``; a single integer gives a data set of one row. Most data sets have one
+    target; where there are several, ``target`` is the first of ``targets``.
 
     Args:
         name: Name of the data set.
@@ -25,9 +26,13 @@ class Dataset:
         target: The variable to predict, with the names of its classes as states.
         groups: By row, what it shares with others (a hospital, a person), for splits that keep groups together.
         source: Where the data come from.
+        split: By row, the part it belongs to, ``"train"`` and ``"test"`` or the number of its fold; None if the rows
+            are not split. Rows of a fold are the test rows of that fold.
+        other_targets: Further variables to predict, each with its states in ``batch.targets``.
 
     Raises:
-        ValueError: If the batch lacks the target or holds a state beyond it, or groups do not match the rows.
+        ValueError: If the batch lacks a target or holds a state beyond it, two targets share a name, or groups or
+            split do not match the rows.
 
     Example:
         >>> import torch
@@ -37,6 +42,9 @@ class Dataset:
         array(['absent', 'present', 'absent'], dtype='<U7')
         >>> len(data[data.batch.inputs["age"] > 50])
         2
+        >>> data = Dataset("visits", batch, data.target, split=("train", "test", "train"))
+        >>> len(data.part("train"))
+        2
     """
 
     name: str
@@ -44,24 +52,55 @@ class Dataset:
     target: Variable
     groups: tuple[str, ...] | None = None
     source: str = ""
+    split: tuple[str, ...] | None = None
+    other_targets: tuple[Variable, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("the name of a data set", self.name)
         check_type("batch", self.batch, ModalityBatch, "be a ModalityBatch")
-        check_type("target", self.target, Variable, "be a Variable")
-        check_known("the name of target", self.target.name, self.batch.targets)
         if len(self.batch.shape) != 1:
             raise invalid("batch", "have one batch dimension", f"shape {tuple(self.batch.shape)}")
-        states = self.batch.targets[self.target.name]
-        if len(states) and int(states.max()) >= self.target.num_states:
-            must = f"be below num_states, {self.target.num_states}"
-            raise invalid(f"batch.targets[{self.target.name!r}]", must, int(states.max()))
-        if self.groups is not None:
-            object.__setattr__(self, "groups", tuple(self.groups))
-            if len(self.groups) != len(self.batch):
-                raise invalid(
-                    "groups", f"name the group of each of {len(self.batch)} rows", f"{len(self.groups)} names"
-                )
+        object.__setattr__(self, "other_targets", tuple(self.other_targets))
+        self._check_target("target", self.target)
+        for i, variable in enumerate(self.other_targets):
+            self._check_target(f"other_targets[{i}]", variable)
+        check_unique("the names of target and other_targets", [variable.name for variable in self.targets])
+        for argument, what in (("groups", "group"), ("split", "part")):
+            names = getattr(self, argument)
+            if names is not None:
+                object.__setattr__(self, argument, tuple(names))
+                if len(names) != len(self.batch):
+                    raise invalid(argument, f"name the {what} of each of {len(self.batch)} rows", f"{len(names)} names")
+
+    def _check_target(self, argument: str, variable: Variable) -> None:
+        check_type(argument, variable, Variable, "be a Variable")
+        check_known(f"the name of {argument}", variable.name, self.batch.targets)
+        states = self.batch.targets[variable.name]
+        if len(states) and int(states.max()) >= variable.num_states:
+            must = f"be below num_states, {variable.num_states}"
+            raise invalid(f"batch.targets[{variable.name!r}]", must, int(states.max()))
+
+    @property
+    def targets(self) -> tuple[Variable, ...]:
+        """Everything to predict, ``target`` first."""
+        return (self.target, *self.other_targets)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the split, in alphabetical order; none if the rows are not split."""
+        return tuple(sorted(set(self.split or ())))
+
+    def part(self, *names: str) -> Dataset:
+        """The rows of these parts of the split, in their order.
+
+        Raises:
+            ValueError: If the data set is not split, or has no such part.
+        """
+        if self.split is None:
+            raise invalid("split", "be given for a data set to have parts", f"None in the data set {self.name!r}")
+        for name in names:
+            check_known("each part", name, self.parts)
+        return self[np.array([part in names for part in self.split], dtype=bool)]
 
     @property
     def labels(self) -> np.ndarray:
@@ -79,11 +118,14 @@ class Dataset:
     def __getitem__(self, rows: Any) -> Dataset:
         kept = ModalityBatch({"row": np.arange(len(self))})[rows].inputs["row"].reshape(-1).tolist()
         groups = None if self.groups is None else tuple(self.groups[i] for i in kept)
-        return Dataset(self.name, self.batch[kept], self.target, groups, self.source)
+        split = None if self.split is None else tuple(self.split[i] for i in kept)
+        return Dataset(self.name, self.batch[kept], self.target, groups, self.source, split, self.other_targets)
 
     def __iter__(self) -> Iterator[Dataset]:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        num_groups = f", groups: {len(set(self.groups))}" if self.groups is not None else ""
-        return f"Dataset({self.name!r}, target={self.target.name!r}{num_groups}, {self.batch!r})"
+        targets = listed(variable.name for variable in self.targets)
+        groups = f", groups: {len(set(self.groups))}" if self.groups is not None else ""
+        split = ", ".join(f"{name} {self.split.count(name)}" for name in self.parts) if self.split is not None else ""
+        return f"Dataset({self.name!r}, target={targets}{groups}{split and ', split: ' + split}, {self.batch!r})"

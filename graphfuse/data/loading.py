@@ -36,6 +36,31 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     return found
 
 
+def prepare(name: str, source: str | Path, root: str | Path | None = None) -> None:
+    """Make the files of a data set from those that its source publishes; what lies there is replaced.
+
+    The result is verified by checksum before it is put in place, so a source of another version is refused.
+
+    Args:
+        name: A data set whose module defines ``prepare``; the others say in their docstring which layout they expect.
+        source: Folder of the source's own files, named as the source names them.
+        root: Folder of the data sets, which must exist; the environment variable ``GRAPHFUSE_DATA`` if None.
+
+    Raises:
+        ValueError: If there is no converter of this name, or the result differs from what is expected.
+        FileNotFoundError: If a file of the source, or the root, is not there.
+
+    Example:
+        >>> prepare("parkinsons", source="downloads", root="no_such_folder")
+        Traceback (most recent call last):
+            ...
+        FileNotFoundError: root must name an existing folder; got 'no_such_folder'.
+    """
+    converters = {each: module for each, module in _members().items() if callable(getattr(module, "prepare", None))}
+    check_known("name", name, converters)
+    converters[name].prepare(source, data_root(root))
+
+
 def available() -> tuple[str, ...]:
     """The names of the data sets, in alphabetical order; some are read from files that must be there.
 
