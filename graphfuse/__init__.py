@@ -24,8 +24,8 @@ from .graph import (
     star,
     tree,
 )
-from .inference import Enumeration, Posterior, VariableElimination, decode, infer, log_score, sample
-from .learning import FitSettings, cross_fit, fit, random_subset_nll, target_nll
+from .inference import Enumeration, InferenceMethod, Posterior, VariableElimination, decode, infer, log_score, sample
+from .learning import FitSettings, cross_fit, every_subset_nll, fit, joint_nll, random_subset_nll, target_nll
 from .networks import Network, read_network
 from .potentials import (
     ConditionalPotential,
@@ -71,6 +71,7 @@ __all__ = [
     "GraphFusion",
     "HybridFusion",
     "HybridFusionClassifier",
+    "InferenceMethod",
     "LateFusionClassifier",
     "LogarithmicPool",
     "MeanPool",
@@ -89,8 +90,10 @@ __all__ = [
     "cross_fit",
     "decode",
     "drop_modalities",
+    "every_subset_nll",
     "fit",
     "infer",
+    "joint_nll",
     "latent_class",
     "load",
     "log_score",

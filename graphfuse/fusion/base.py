@@ -1,7 +1,7 @@
 """The contract of a fusion model: a batch with gaps in, log-probabilities of every target out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,17 @@ class FusionModel(nn.Module, ABC):
             total = total + torch.where(known, chosen, torch.zeros_like(chosen))
         return total
 
+    def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
+        """The log-likelihood ``(num_subsets, *batch)`` in nats under each subset of the modalities.
+
+        Args:
+            batch: Rows with targets.
+            subsets: Names of the modalities to keep, where they are present.
+        """
+        masks = subset_masks(batch, subsets)
+        kept = ({name: mask[i].expand(batch.shape) for name, mask in masks.items()} for i in range(len(subsets)))
+        return torch.stack([self.log_likelihood(batch.keep(each)) for each in kept])
+
     def check_targets(self, batch: ModalityBatch) -> None:
         """Refuse a batch without the states of the targets."""
         check_type("batch", batch, ModalityBatch, "be a ModalityBatch")
@@ -58,6 +69,18 @@ class FusionModel(nn.Module, ABC):
             states = batch.targets[name]
             if states.numel() and int(states.max()) >= target.num_states:
                 raise invalid(f"batch.targets[{name!r}]", f"be below {target.num_states}", int(states.max()))
+
+
+def subset_masks(batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> dict[str, Tensor]:
+    """By modality, whether each subset keeps it: bool ``(num_subsets, *ones)``, which broadcasts with the batch."""
+    for subset in subsets:
+        for name in subset:
+            check_known("each modality in subsets", name, batch.inputs)
+    ones = [1] * len(batch.shape)
+    return {
+        name: torch.tensor([name in subset for subset in subsets], device=mask.device).reshape(-1, *ones)
+        for name, mask in batch.present.items()
+    }
 
 
 def flat_inputs(batch: ModalityBatch, modality: str) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """Fusion by inference: every modality fills a factor of one graph, and the graph answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from ..graph import FactorGraph
 from ..inference import InferenceMethod, Posterior, VariableElimination, infer
 from ..logspace import subtract
 from ..potentials import Potential
-from .base import FusionModel, flat_inputs
+from .base import FusionModel, flat_inputs, subset_masks
 
 _DEFAULT = VariableElimination()
 
@@ -122,11 +122,39 @@ class GraphFusion(FusionModel):
         modalities, or whose targets given them, are impossible.
         """
         self.check_targets(batch)
+        return self._conditional(batch, self.log_potentials(batch)).expand(batch.shape)
+
+    def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
+        """The joint log-likelihood ``(num_subsets, *batch)`` in nats under each subset; every row is encoded once."""
+        self.check_targets(batch)
+        masks, tables = subset_masks(batch, subsets), self.log_potentials(batch)
+        for name, potential in self.potential_of.items():
+            if potential.modality is not None:
+                tables[name] = silence(tables[name], masks[potential.modality], len(self.graph.scopes[name]))
+        return self._conditional(batch, tables).expand(len(subsets), *batch.shape)
+
+    def joint_log_likelihood(self, batch: ModalityBatch) -> Tensor:
+        """Log-density ``(*batch,)`` in nats of present modalities and known targets together.
+
+        Exact where every modality fills a normalized likelihood; the constant tables need not be normalized.
+        """
+        self.check_targets(batch)
         tables = self.log_potentials(batch)
-        observed = Evidence(hard={name: batch.targets[name] for name in self.targets})
-        clamped = infer(self.graph, tables, observed, targets=(), method=self.method).log_partition
+        silent = {
+            name: tables[name] if potential.modality is None else tables[name].new_zeros(self.graph.shape(scope))
+            for (name, potential), scope in zip(self.potential_of.items(), self.graph.scopes.values(), strict=True)
+        }
+        clamped = infer(self.graph, tables, self._observed(batch), targets=(), method=self.method).log_partition
+        normalizer = infer(self.graph, silent, targets=(), method=self.method).log_partition
+        return subtract(clamped, normalizer).expand(batch.shape)
+
+    def _observed(self, batch: ModalityBatch) -> Evidence:
+        return Evidence(hard={name: batch.targets[name] for name in self.targets})
+
+    def _conditional(self, batch: ModalityBatch, tables: dict[str, Tensor]) -> Tensor:
+        clamped = infer(self.graph, tables, self._observed(batch), targets=(), method=self.method).log_partition
         free = infer(self.graph, tables, targets=(), method=self.method).log_partition
-        return subtract(clamped, free).expand(batch.shape)
+        return subtract(clamped, free)
 
     def extra_repr(self) -> str:
         return f"graph={self.graph}, targets={list(self.targets)}, method={self.method}"
