@@ -1,8 +1,11 @@
 """The contract of a potential: a module that fills the table of one factor."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
+
+from ..checks import check_count, check_type
 
 
 class Potential(nn.Module, ABC):
@@ -19,3 +22,12 @@ class Potential(nn.Module, ABC):
     @abstractmethod
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         """The table ``(*batch, *scope)`` for inputs ``(*batch, *features)``, or ``(*scope)`` if constant."""
+
+
+def check_shape(shape: object) -> tuple[int, ...]:
+    """Numbers of states of a scope as a tuple; anything but a sequence of counts is refused."""
+    check_type("shape", shape, Sequence, "be a sequence of numbers of states")
+    assert isinstance(shape, Sequence)
+    for size in shape:
+        check_count("each of shape", size)
+    return tuple(shape)

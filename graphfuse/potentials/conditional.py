@@ -48,13 +48,7 @@ class ConditionalPotential(Potential):
             tensor([[0.9000, 0.1000],
                     [0.2000, 0.8000]], grad_fn=<ExpBackward0>)
         """
-        check_tensor("table", table)
-        if not bool((table >= 0).all()):
-            raise invalid("table", "hold probabilities of at least 0", float(table.min()))
-        sums = table.double().sum(-1)
-        worst = float(sums.reshape(-1)[(sums - 1).abs().argmax()])
-        if abs(worst - 1) > tolerance:
-            raise invalid("table", "sum to 1 over its last dimension, the child", f"a row that sums to {worst:.6g}")
+        check_rows("table", table, tolerance)
         return cls(log(table))
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
@@ -62,3 +56,16 @@ class ConditionalPotential(Potential):
 
     def extra_repr(self) -> str:
         return f"shape={tuple(self.log_weights.shape)}"
+
+
+def check_rows(argument: str, table: Tensor, tolerance: float = 1e-6) -> None:
+    """Refuse anything but probabilities ``(..., child)`` that sum to one over the child."""
+    check_tensor(argument, table)
+    if not bool((table >= 0).all()):
+        raise invalid(argument, "hold probabilities of at least 0", float(table.min()))
+    sums = table.double().sum(-1).reshape(-1)
+    if not len(sums):
+        return
+    worst = float(sums[(sums - 1).abs().argmax()])
+    if abs(worst - 1) > tolerance:
+        raise invalid(argument, "sum to 1 over its last dimension, the child", f"a row that sums to {worst:.6g}")

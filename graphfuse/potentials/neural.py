@@ -5,9 +5,9 @@ from math import prod
 
 from torch import Tensor, nn
 
-from ..checks import check_count, check_name, check_type, invalid
+from ..checks import check_name, check_type, invalid
 from ..tensor_checks import check_module_input, check_tensor
-from .base import Potential
+from .base import Potential, check_shape
 
 
 class NeuralPotential(Potential):
@@ -34,10 +34,7 @@ class NeuralPotential(Potential):
         check_name("modality", modality)
         super().__init__(modality)
         self.encoder = encoder
-        check_type("shape", shape, Sequence, "be a sequence of numbers of states")
-        for size in shape:
-            check_count("each of shape", size)
-        self.shape = tuple(shape)
+        self.shape = check_shape(shape)
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         if inputs is None:

@@ -14,7 +14,18 @@ from graphfuse import (
     TablePotential,
     potentials,
 )
-from graphfuse.potentials import Potential
+from graphfuse.potentials import (
+    IsingPotential,
+    LogLinearPotential,
+    LowRankPotential,
+    MixturePotential,
+    NoisyMaxPotential,
+    NoisyOrPotential,
+    Potential,
+    PottsPotential,
+    ProductPotential,
+    TiedPotential,
+)
 from tests.families import members
 from tests.graphs import assert_close
 
@@ -22,7 +33,7 @@ SHAPE = (2, 3)
 
 
 def random(*shape, generator):
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
 def gaussian(generator, scope=(3,), size=2):
@@ -31,12 +42,45 @@ def gaussian(generator, scope=(3,), size=2):
     return GaussianPotential(random(*scope, size, generator=generator), covariance, "m")
 
 
+def members_of_one_scope(generator):
+    return [NeuralPotential(nn.Linear(4, 6).double(), SHAPE, "m"), TablePotential(random(*SHAPE, generator=generator))]
+
+
 MAKE = {
     TablePotential: lambda g: (TablePotential(random(*SHAPE, generator=g)), SHAPE, None),
     ConditionalPotential: lambda g: (ConditionalPotential(random(*SHAPE, generator=g)), SHAPE, None),
     NeuralPotential: lambda g: (NeuralPotential(nn.Linear(4, 6).double(), SHAPE, "m"), SHAPE, 4),
     ScorePotential: lambda g: (ScorePotential(3, "m").double(), (3,), 3),
     GaussianPotential: lambda g: (gaussian(g), (3,), 2),
+    NoisyOrPotential: lambda g: (NoisyOrPotential(random(2, generator=g), random(generator=g)), (2, 2, 2), None),
+    NoisyMaxPotential: lambda g: (
+        NoisyMaxPotential([random(1, 3, generator=g), random(2, 3, generator=g)], random(3, generator=g)),
+        (2, 3, 3),
+        None,
+    ),
+    LogLinearPotential: lambda g: (
+        LogLinearPotential(random(*SHAPE, 4, generator=g), random(4, generator=g)),
+        SHAPE,
+        None,
+    ),
+    PottsPotential: lambda g: (PottsPotential(3, random(generator=g)), (3, 3), None),
+    IsingPotential: lambda g: (IsingPotential(random(generator=g)), (2, 2), None),
+    LowRankPotential: lambda g: (
+        LowRankPotential([random(size, 2, generator=g) for size in SHAPE]),
+        SHAPE,
+        None,
+    ),
+    TiedPotential: lambda g: (
+        TiedPotential(NeuralPotential(nn.Linear(4, 6).double(), SHAPE, "m"), (1, 0)),
+        (3, 2),
+        4,
+    ),
+    ProductPotential: lambda g: (ProductPotential(members_of_one_scope(g), SHAPE), SHAPE, 4),
+    MixturePotential: lambda g: (
+        MixturePotential(members_of_one_scope(g), SHAPE, random(2, generator=g)),
+        SHAPE,
+        4,
+    ),
 }
 FAMILY = members(potentials, Potential)
 
@@ -84,6 +128,15 @@ def test_a_potential_is_restored_from_its_state(kind, generator):
     inputs = random(3, num_features, generator=generator) if num_features else None
     assert_close(other(inputs), potential(inputs))
     assert kind.__name__ in repr(potential)
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_every_parameter_of_a_potential_moves_its_table(kind, generator):
+    potential, _, num_features = MAKE[kind](generator)
+    table = potential(random(4, num_features, generator=generator) if num_features else None)
+    (table * random(*table.shape, generator=generator)).sum().backward()
+    for name, parameter in potential.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
 
 
 def test_a_conditional_table_is_normalized_over_its_child_whatever_its_parameters(generator):
