@@ -43,10 +43,7 @@ class FusionModel(nn.Module, ABC):
         log_probs = self(batch)
         total = torch.zeros((), device=next(iter(log_probs.values())).device)
         for name, table in log_probs.items():
-            states = batch.targets[name]
-            known = states >= 0
-            chosen = table.gather(-1, states.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-            total = total + torch.where(known, chosen, torch.zeros_like(chosen))
+            total = total + at_known(table, batch.targets[name])
         return total
 
     def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
@@ -69,6 +66,13 @@ class FusionModel(nn.Module, ABC):
             states = batch.targets[name]
             if states.numel() and int(states.max()) >= target.num_states:
                 raise invalid(f"batch.targets[{name!r}]", f"be below {target.num_states}", int(states.max()))
+
+
+def at_known(log_probs: Tensor, states: Tensor) -> Tensor:
+    """The entry ``(*batch,)`` of the state in each row of ``(*batch, num_states)``; zero where it is unknown (-1)."""
+    index = states.clamp(min=0).expand(log_probs.shape[:-1])
+    chosen = log_probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+    return torch.where(states >= 0, chosen, torch.zeros_like(chosen))
 
 
 def subset_masks(batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> dict[str, Tensor]:

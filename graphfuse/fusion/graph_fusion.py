@@ -12,7 +12,7 @@ from ..graph import FactorGraph
 from ..inference import InferenceMethod, Posterior, VariableElimination, infer
 from ..logspace import subtract
 from ..potentials import Potential
-from .base import FusionModel, flat_inputs, subset_masks
+from .base import FusionModel, at_known, flat_inputs, subset_masks
 
 _DEFAULT = VariableElimination()
 
@@ -152,6 +152,10 @@ class GraphFusion(FusionModel):
         return Evidence(hard={name: batch.targets[name] for name in self.targets})
 
     def _conditional(self, batch: ModalityBatch, tables: dict[str, Tensor]) -> Tensor:
+        if len(self.targets) == 1:  # one query serves where the joint of the targets is a marginal
+            [name] = self.targets
+            log_marginal = infer(self.graph, tables, targets=[name], method=self.method).log_marginals[name]
+            return at_known(log_marginal, batch.targets[name])
         clamped = infer(self.graph, tables, self._observed(batch), targets=(), method=self.method).log_partition
         free = infer(self.graph, tables, targets=(), method=self.method).log_partition
         return subtract(clamped, free)

@@ -1,6 +1,6 @@
 """Training of a fusion model by gradient descent on an objective."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -163,7 +163,7 @@ def _pass(
     generator: torch.Generator,
     settings: FitSettings,
     optimizer: torch.optim.Optimizer,
-    parameters: dict[str, Tensor],
+    parameters: Mapping[str, Tensor],
     epoch: int,
 ) -> float:
     """One pass over the rows; the mean objective before each step."""
@@ -204,7 +204,7 @@ def _judge(
         state.stopped = True
 
 
-def _what_broke(loss: Tensor, parameters: dict[str, Tensor], epoch: int) -> str:
+def _what_broke(loss: Tensor, parameters: Mapping[str, Tensor], epoch: int) -> str:
     values = [name for name, p in parameters.items() if not bool(p.isfinite().all())]
     gradients = [name for name, p in parameters.items() if p.grad is not None and not bool(p.grad.isfinite().all())]
     where = f"; the first parameter that is not finite is {values[0]!r}" if values else ""

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from graphfuse import (
+    Factor,
+    FactorGraph,
     GaussianPotential,
     GraphFusion,
     LogarithmicPool,
@@ -38,8 +40,6 @@ def graph_fusion():
     star_graph = star(TARGET, NAMES)
     scopes = {**star_graph.scopes, **graph.scopes}
     variables = [TARGET, Variable("b", 3)]
-    from graphfuse import Factor, FactorGraph
-
     whole = FactorGraph(variables, [Factor(name, scope) for name, scope in scopes.items()])
     potentials = {
         name: NeuralPotential(MLP(2, whole.size(scope)), whole.shape(scope), name)
@@ -88,7 +88,7 @@ def test_the_exact_mean_draws_nothing_and_is_differentiable(generator):
 def test_too_many_modalities_for_an_exact_mean_are_refused(generator):
     names = [f"m{i}" for i in range(13)]
     rows = ModalityBatch({name: torch.zeros(2, 2) for name in names}, targets={"y": [0, 1]})
-    with pytest.raises(ValueError, match="must have at most 12 modalities for every_subset_nll .*; got 13 modalities"):
+    with pytest.raises(ValueError, match=r"must have at most 12 modalities for every_subset_nll .*; got 13 modalities"):
         every_subset_nll(pool(), rows, generator)
     with pytest.raises(ValueError, match="each modality in subsets must be one of 'a', 'b', 'c'; got 'z'"):
         pool().subset_log_likelihoods(batch(generator), [("z",)])

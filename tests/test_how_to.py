@@ -1,0 +1,24 @@
+"""Every page that tells how to add a part holds a complete working file, and it runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_files_of_a_how_to_page_run(page, tmp_path):
+    blocks = re.findall(r"```python\n# file: (\S+\.py)\n(.*?)```", page.read_text(), re.DOTALL)
+    assert blocks, "a page without a working file"
+    for name, code in blocks:
+        (tmp_path / name).write_text(code)
+    for name, _ in blocks:
+        command = [sys.executable, name] if not name.startswith("test_") else [sys.executable, "-m", "pytest", "-q", name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ, timeout=300)
+        assert done.returncode == 0, f"{page.name}, {name}:\n{done.stdout}{done.stderr}"
+        assert "assert" in (tmp_path / name).read_text(), f"{page.name}, {name} checks nothing"
