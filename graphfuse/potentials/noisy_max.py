@@ -78,9 +78,9 @@ class NoisyMaxPotential(Potential):
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         log_cumulative, log_ratio = _cumulative(self.leak_log_weights)
         for weights in self.log_weights:
-            cumulative, ratio = _cumulative(weights)  # a cause in state 0 draws 0: a row of ones in front
-            log_cumulative = log_cumulative.unsqueeze(-2) + torch.cat([torch.zeros_like(cumulative[:1]), cumulative])
-            log_ratio = log_ratio.unsqueeze(-2) + torch.cat([torch.zeros_like(ratio[:1]), ratio])
+            cumulative, ratio = _cumulative(weights)
+            log_cumulative = log_cumulative.unsqueeze(-2) + _with_absent(cumulative)
+            log_ratio = log_ratio.unsqueeze(-2) + _with_absent(ratio)
         log_rest = log_cumulative[..., 1:] + log_complement(log_ratio)
         return torch.cat([log_cumulative[..., :1], log_rest], dim=-1)
 
@@ -110,6 +110,11 @@ def _cumulative(log_weights: Tensor) -> tuple[Tensor, Tensor]:
     at_most = logsumexp(rows.masked_fill(~below, -torch.inf), (-1,))
     above = logsumexp(rows.masked_fill(below, -torch.inf), (-1,))
     return _log_share(at_most, above), _log_share(at_most[..., :-1], log_weights[..., 1:])
+
+
+def _with_absent(rows: Tensor) -> Tensor:
+    """The rows of a cause with that of its state 0 in front, which draws 0 for sure: log 1 throughout."""
+    return torch.cat([rows.new_zeros(1, rows.shape[-1]), rows])
 
 
 def _log_share(part: Tensor, rest: Tensor) -> Tensor:
