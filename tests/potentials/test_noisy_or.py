@@ -143,7 +143,7 @@ def test_training_on_expected_counts_finds_the_probabilities_of_the_causes():
 
     optimizer.step(closure)
     assert_close(potential.logits.sigmoid().detach(), PROBABILITIES, tolerance=1e-4)
-    assert float(potential.leak_logit.sigmoid()) == pytest.approx(0.1, abs=1e-4)
+    assert float(potential.leak_logit.detach().sigmoid()) == pytest.approx(0.1, abs=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
