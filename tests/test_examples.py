@@ -47,6 +47,16 @@ def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
     assert "did you mean 'heart_disease'?" in done.stderr
 
 
+def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_path):
+    arguments = ["--models", "prior", "late fusion, mean", "neural graph", "--rates", "0", "0.5", "--epochs", "2"]
+    done = run("missing_modalities.py", "--splits", "2", *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n| 0.50 | ") == 3 and "NLL above the prior's:" in done.stdout
+    assert (tmp_path / "results" / "missing_modalities_breast_cancer.png").exists()
+    done = run("missing_modalities.py", "--models", "graph fuson", folder=tmp_path)
+    assert "invalid choice: 'graph fuson'" in done.stderr and "graph fusion" in done.stderr
+
+
 def test_the_neural_example_prints_one_row_per_model(tmp_path):
     done = run("neural_encoders.py", "--epochs", "1", "--seeds", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,283 @@
+"""How do fusion models age as modalities go missing?  Any data set, any models, a sweep of rates.
+
+python examples/missing_modalities.py [--data NAME] [--root FOLDER] [--models NAME ...] [--rates R ...] [--splits N]
+                                      [--epochs N] [--out FOLDER]
+
+Random splits, 70 % of the rows for training (whole groups, a patient or a hospital, where the data have them). At test
+time each modality is dropped with the same probability, independently, so a row may lose everything; all models see
+the same gaps. Everything is fitted inside the training part; networks are trained under random subsets of the
+modalities and keep the epoch that is best on a fifth of the training rows. The intervals are 95 %, corrected for the
+overlap of the splits.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow small fits down manifold
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
+
+import graphfuse as gf
+from graphfuse.encoders import MLP
+from graphfuse.evaluation import (
+    accuracy,
+    auroc,
+    brier_score,
+    expected_calibration_error,
+    mean_interval,
+    negative_log_likelihood,
+)
+
+TEST_FRACTION = 0.3
+RATES = (0.0, 0.25, 0.5, 0.75)
+METRICS = {
+    "accuracy": accuracy,
+    "AUROC": auroc,
+    "NLL": negative_log_likelihood,
+    "Brier": brier_score,
+    "ECE": expected_calibration_error,
+}
+UPWARDS = ("accuracy", "AUROC")
+
+
+class Prior:
+    """The class frequencies, whatever is known: what no model should fall below."""
+
+    def fit(self, batch, labels):
+        _, counts = np.unique(labels, return_counts=True)
+        self.log_prior = np.log(counts / counts.sum())
+        return self
+
+    def predict_log_proba(self, batch):
+        return np.tile(self.log_prior, (len(batch), 1))
+
+
+class Boosting(HistGradientBoostingClassifier):
+    """Gradient boosting over all columns side by side, as practitioners use it, gaps as NaN."""
+
+    def fit(self, batch, labels):
+        frame = self.table(batch)
+        self.kept = [name for name in frame if frame[name].nunique() > 1]  # it raises on columns without two values
+        return super().fit(frame[self.kept], labels)
+
+    def predict_log_proba(self, batch):
+        return np.log(super().predict_proba(self.table(batch)[self.kept]))
+
+    @staticmethod
+    def table(batch):
+        frame = batch.to_frame()
+        return frame.set_axis([f"{modality} {column}" for modality, column in frame.columns], axis=1)
+
+
+class Trained:
+    """A torch fusion model over standardized columns, trained under random subsets of the modalities."""
+
+    def __init__(self, make, num_epochs: int) -> None:
+        self.make, self.num_epochs = make, num_epochs
+
+    def fit(self, batch, labels):
+        classes, states = np.unique(labels, return_inverse=True)
+        tables = self.tables(batch)
+        self.moments = {name: (table.mean(), table.std(ddof=0).replace(0.0, 1.0)) for name, table in tables.items()}
+        rows = gf.ModalityBatch(self.inputs(batch).inputs, batch.present, targets={"label": states})
+        torch.manual_seed(0)
+        prior = torch.from_numpy(np.bincount(states) / len(states)).float()
+        sizes = {name: values.shape[1] for name, values in rows.inputs.items()}
+        self.model = self.make(gf.Variable("label", len(classes)), sizes, prior)
+        settings = gf.FitSettings(self.num_epochs, 64, 2e-3, 1e-2, validation_fraction=0.2, patience=10)
+        gf.fit(self.model, rows, gf.random_subset_nll, torch.Generator().manual_seed(0), settings)
+        return self
+
+    def predict_log_proba(self, batch):
+        with torch.no_grad():
+            return self.model(self.inputs(batch))["label"].double().log_softmax(-1).numpy()
+
+    def inputs(self, batch):
+        values = {}
+        for name, table in self.tables(batch).items():
+            mean, spread = self.moments[name]
+            scaled = (table.reindex(columns=mean.index) - mean) / spread
+            values[name] = torch.tensor(scaled.to_numpy(np.float32))
+        return gf.ModalityBatch(values, batch.present)
+
+    @staticmethod
+    def tables(batch):
+        frame = batch.to_frame()
+        return {name: pd.get_dummies(frame[name].infer_objects(), dtype=float) for name in batch.modalities}
+
+
+def graph_of_encoders(target, sizes, prior):
+    graph = gf.star(target, list(sizes))
+    potentials = {
+        name: gf.NeuralPotential(MLP(size, target.num_states, (32,), dropout=0.2), (target.num_states,), name)
+        for name, size in sizes.items()
+    }
+    return gf.GraphFusion(graph, {"prior": gf.TablePotential(prior.log()), **potentials}, [target.name])
+
+
+def pool_of_encoders(kind):
+    def make(target, sizes, prior):
+        encoders = {name: MLP(size, target.num_states, (32,), dropout=0.2) for name, size in sizes.items()}
+        return kind(encoders, target, prior)
+
+    return make
+
+
+def one_encoder(target, sizes, prior):
+    return gf.EarlyFusion(MLP(sum(sizes.values()), target.num_states, (64,), dropout=0.2), list(sizes), target)
+
+
+MODELS = {
+    "prior": lambda epochs: Prior(),
+    "graph fusion": lambda epochs: gf.FusionClassifier(random_state=0),
+    "early fusion": lambda epochs: gf.EarlyFusionClassifier(),
+    "late fusion, mean": lambda epochs: gf.LateFusionClassifier(pool="mean"),
+    "late fusion, log pool": lambda epochs: gf.LateFusionClassifier(pool="logarithmic"),
+    "hybrid fusion": lambda epochs: gf.HybridFusionClassifier(),
+    "boosting, native NaN": lambda epochs: Boosting(max_iter=100, learning_rate=0.05, max_leaf_nodes=8, random_state=0),
+    "neural graph": lambda epochs: Trained(graph_of_encoders, epochs),
+    "neural early": lambda epochs: Trained(one_encoder, epochs),
+    "neural late, mean": lambda epochs: Trained(pool_of_encoders(gf.MeanPool), epochs),
+    "neural late, log pool": lambda epochs: Trained(pool_of_encoders(gf.LogarithmicPool), epochs),
+}
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    data = gf.load(arguments.data, arguments.root)
+    makers = {name: MODELS[name] for name in arguments.models}
+    print(f"{data.name}: {len(data)} rows, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
+    metrics = {name: score for name, score in METRICS.items() if name != "AUROC" or data.target.num_states == 2}
+    scores, _, _ = evaluate(data, makers, metrics, arguments.rates, arguments.splits, arguments.epochs)
+    summary = summarize(scores, metrics)
+    print(markdown(summary, metrics))
+    if "prior" in makers:
+        print(f"\nNLL above the prior's: {above_the_prior(summary)}")
+    figure, axes = plt.subplots(1, len(metrics), figsize=(4.2 * len(metrics), 4), layout="constrained")
+    draw_curves(list(axes), summary, metrics)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    command = f"python examples/missing_modalities.py --data {data.name} --splits {arguments.splits}"
+    write(arguments.out, f"missing_modalities_{data.name}", command, __doc__, markdown(summary, metrics), figure)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="breast_cancer", help="name of a data set")
+    parser.add_argument("--root", default=None, help="folder of data files; GRAPHFUSE_DATA if not given")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), metavar="NAME")
+    parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
+    parser.add_argument("--splits", type=int, default=10, help="number of random splits")
+    parser.add_argument("--epochs", type=int, default=60, help="most passes over the rows of a network")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table and the figure")
+    return parser.parse_args()
+
+
+def evaluate(data: gf.Dataset, makers, metrics, rates, num_splits: int, num_epochs: int = 0):
+    """One row of scores per split, rate and model; the models and the test rows of the last split."""
+    splitter = (StratifiedShuffleSplit if data.groups is None else GroupShuffleSplit)(
+        num_splits, test_size=TEST_FRACTION, random_state=0
+    )
+    rows = []
+    for split, (train, test) in enumerate(splitter.split(data.labels, data.labels, data.groups)):
+        models = {name: make(num_epochs).fit(data.batch[train], data.labels[train]) for name, make in makers.items()}
+        states = data.batch.targets[data.target.name][test]
+        for rate in rates:
+            generator = torch.Generator().manual_seed(1000 * split + int(100 * rate))
+            seen = gf.drop_modalities(data.batch[test], rate, generator)
+            missing = 1 - torch.stack(list(seen.present.values())).double().mean().item()
+            for name, model in models.items():
+                log_probs = torch.from_numpy(model.predict_log_proba(seen))
+                found = {metric: score(log_probs, states) for metric, score in metrics.items()}
+                rows.append({"split": split, "dropped": rate, "missing": missing, "model": name, **found})
+    return pd.DataFrame(rows), models, test
+
+
+def summarize(scores: pd.DataFrame, metrics) -> pd.DataFrame:
+    """By rate and model, the mean over splits of every metric and the half-width of its interval."""
+    rows = []
+    for (rate, name), group in scores.groupby(["dropped", "model"], sort=False):
+        row = {"dropped": rate, "missing": group["missing"].mean(), "model": name}
+        for metric in metrics:
+            single = len(group) == 1
+            row[metric], row[f"{metric} ±"] = (
+                (group[metric].iloc[0], np.nan) if single else mean_interval(group[metric], TEST_FRACTION)
+            )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def markdown(summary: pd.DataFrame, metrics) -> str:
+    """The summary as one table; the best mean of each rate and metric is marked with a star."""
+    width = summary["model"].str.len().max()
+    lines = [
+        f"| dropped | missing | model | {' | '.join(metrics)} |",
+        f"| --- | --- | --- | {' | '.join('---' for _ in metrics)} |",
+    ]
+    models = summary[summary["model"] != "prior"].groupby("dropped")
+    best = {metric: models[metric].max() if metric in UPWARDS else models[metric].min() for metric in metrics}
+    for _, row in summary.iterrows():
+        stars = {metric: "*" if row[metric] == best[metric].get(row["dropped"]) else " " for metric in metrics}
+        cells = [f"{row[metric]:.3f} ± {row[f'{metric} ±']:.3f}{stars[metric]}" for metric in metrics]
+        lines.append(f"| {row['dropped']:.2f} | {row['missing']:.2f} | {row['model']:{width}s} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def above_the_prior(summary: pd.DataFrame) -> str:
+    """The models whose mean NLL is above the prior's, with the rates at which it is."""
+    prior = summary[summary["model"] == "prior"].set_index("dropped")["NLL"]
+    worse = summary[summary["NLL"] > summary["dropped"].map(prior) + 1e-9]
+    found = [
+        f"{name} at {', '.join(f'{rate:.2f}' for rate in group['dropped'])}" for name, group in worse.groupby("model")
+    ]
+    return "; ".join(found) or "none"
+
+
+def draw_curves(axes, summary: pd.DataFrame, metrics) -> None:
+    """One panel per metric: means over the drop rate, with bands for the intervals."""
+    for metric, axis in zip(metrics, axes, strict=True):
+        for i, (name, group) in enumerate(summary.groupby("model", sort=False)):
+            ours = name == "graph fusion"
+            line = axis.plot(
+                group["dropped"], group[metric], marker="os^vDXPh<>*d"[i % 12], ms=5, lw=2.4 if ours else 1.2
+            )
+            line[0].set(label=name, zorder=4 if ours else 3, color=plt.get_cmap("tab20")(2 * i % 20 + i // 10))
+            low, high = group[metric] - group[f"{metric} ±"], group[metric] + group[f"{metric} ±"]
+            axis.fill_between(group["dropped"], low, high, color=line[0].get_color(), alpha=0.08, lw=0)
+        axis.set(title=metric, xlabel="drop probability of each modality", xticks=sorted(set(summary["dropped"])))
+        axis.set_ylim(top=min(axis.get_ylim()[1], 1.005) if metric in UPWARDS else None)
+        axis.grid(alpha=0.3)
+
+
+def write(folder: Path, name: str, command: str, header: str, table: str, figure: plt.Figure) -> None:
+    """Write table and figure under temporary names, then rename, so that no reader finds half a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text, picture = folder / f"{name}.md", folder / f"{name}.png"
+    question, conditions = header.splitlines()[0], header.split("\n\n")[-1].strip()
+    parts = [
+        f"# {question}",
+        f"`{command}`",
+        conditions,
+        table,
+        "\\* best mean of its rate.",
+        f"![{name}]({picture.name})",
+    ]
+    content = "\n\n".join(parts) + "\n"
+    for path, save in (
+        (text, lambda partial: partial.write_text(content)),
+        (picture, lambda partial: figure.savefig(partial, format="png", dpi=110)),
+    ):
+        partial = path.with_suffix(path.suffix + ".part")
+        save(partial)
+        partial.replace(path)
+        print(f"\nwritten: {path}", end="")
+    print()
+
+
+if __name__ == "__main__":
+    main()
