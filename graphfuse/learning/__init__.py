@@ -1,19 +1,25 @@
 """How models learn: objectives, gradient descent, cross-fitted encoders."""
 
 from .cross_fit import EncoderEnsemble, cross_fit, fit_encoder
+from .elbo import SubsampledELBO
+from .evidential import EvidentialLoss
 from .fit import Callback, Epoch, History, fit
 from .map_estimate import map_estimate
 from .objectives import Objective, every_subset_nll, joint_nll, random_subset_nll, target_nll
+from .routing import RoutedNLL
 from .settings import FitSettings, Schedule, constant, cosine, warm_up
 
 __all__ = [
     "Callback",
     "EncoderEnsemble",
     "Epoch",
+    "EvidentialLoss",
     "FitSettings",
     "History",
     "Objective",
+    "RoutedNLL",
     "Schedule",
+    "SubsampledELBO",
     "constant",
     "cosine",
     "cross_fit",
