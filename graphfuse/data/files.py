@@ -139,6 +139,14 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     return text.encode()
 
 
+def gzip_bytes(content: bytes) -> bytes:
+    """Content compressed, the same bytes for the same content: neither name nor time is stored."""
+    buffer = BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
+
+
 def npz_bytes(**arrays: np.ndarray) -> bytes:
     """Arrays as a compressed npz file, the same bytes for the same arrays."""
     buffer = BytesIO()
