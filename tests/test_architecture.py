@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "inference": {*GROUND, "evidence", "graph"},
     "networks": {*GROUND, "evidence", "graph", "inference"},
     "fusion": {*GROUND, "evidence", "graph", "data", "potentials", "inference"},
+    "problems": {*GROUND, "evidence", "graph", "data", "inference", "networks"},
     "learning": {*GROUND, "data", "fusion"},
     "evaluation": {*GROUND, "data", "fusion"},
     "estimators": {*GROUND, "graph", "data", "potentials", "fusion", "learning", "evaluation"},
