@@ -78,20 +78,20 @@ class Boosting(HistGradientBoostingClassifier):
 class Trained:
     """A torch fusion model over standardized columns, trained under random subsets of the modalities."""
 
-    def __init__(self, make, num_epochs: int) -> None:
-        self.make, self.num_epochs = make, num_epochs
+    def __init__(self, make, num_epochs: int, seed: int = 0) -> None:
+        self.make, self.num_epochs, self.seed = make, num_epochs, seed
 
     def fit(self, batch, labels):
         classes, states = np.unique(labels, return_inverse=True)
         tables = self.tables(batch)
         self.moments = {name: (table.mean(), table.std(ddof=0).replace(0.0, 1.0)) for name, table in tables.items()}
         rows = gf.ModalityBatch(self.inputs(batch).inputs, batch.present, targets={"label": states})
-        torch.manual_seed(0)
+        torch.manual_seed(self.seed)
         prior = torch.from_numpy(np.bincount(states) / len(states)).float()
         sizes = {name: values.shape[1] for name, values in rows.inputs.items()}
         self.model = self.make(gf.Variable("label", len(classes)), sizes, prior)
         settings = gf.FitSettings(self.num_epochs, 64, 2e-3, 1e-2, validation_fraction=0.2, patience=10)
-        gf.fit(self.model, rows, gf.random_subset_nll, torch.Generator().manual_seed(0), settings)
+        gf.fit(self.model, rows, gf.random_subset_nll, torch.Generator().manual_seed(self.seed), settings)
         return self
 
     def predict_log_proba(self, batch):
@@ -255,28 +255,27 @@ def draw_curves(axes, summary: pd.DataFrame, metrics) -> None:
 
 
 def write(folder: Path, name: str, command: str, header: str, table: str, figure: plt.Figure) -> None:
-    """Write table and figure under temporary names, then rename, so that no reader finds half a file."""
+    """Write a table, with its figure below it, and the figure."""
+    picture = folder / f"{name}.png"
+    notes = f"{table}\n\n\\* best mean of its rate.\n\n![{name}]({picture.name})"
+    write_text(folder, name, command, header, notes)
+    replace_file(picture, lambda partial: figure.savefig(partial, format="png", dpi=110))
+
+
+def write_text(folder: Path, name: str, command: str, header: str, table: str) -> None:
+    """Write a table under the question and the conditions that the header of a script states."""
     folder.mkdir(parents=True, exist_ok=True)
-    text, picture = folder / f"{name}.md", folder / f"{name}.png"
     question, conditions = header.splitlines()[0], header.split("\n\n")[-1].strip()
-    parts = [
-        f"# {question}",
-        f"`{command}`",
-        conditions,
-        table,
-        "\\* best mean of its rate.",
-        f"![{name}]({picture.name})",
-    ]
-    content = "\n\n".join(parts) + "\n"
-    for path, save in (
-        (text, lambda partial: partial.write_text(content)),
-        (picture, lambda partial: figure.savefig(partial, format="png", dpi=110)),
-    ):
-        partial = path.with_suffix(path.suffix + ".part")
-        save(partial)
-        partial.replace(path)
-        print(f"\nwritten: {path}", end="")
-    print()
+    content = "\n\n".join([f"# {question}", f"`{command}`", conditions, table]) + "\n"
+    replace_file(folder / f"{name}.md", lambda partial: partial.write_text(content))
+
+
+def replace_file(path: Path, save) -> None:
+    """Write under a temporary name, then rename, so that no reader finds half a file."""
+    partial = path.with_suffix(path.suffix + ".part")
+    save(partial)
+    partial.replace(path)
+    print(f"\nwritten: {path}")
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_pat
     assert "invalid choice: 'graph fuson'" in done.stderr and "graph fusion" in done.stderr
 
 
+def test_the_image_text_network_stands_beside_graph_fusion_with_either_side_missing(tmp_path):
+    arguments = ["--data", "breast_cancer", "--seeds", "1", "--epochs", "2"]
+    done = run("image_text.py", *arguments, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "worst only: accuracy / NLL" in done.stdout and "| image+text network |" in done.stdout
+    assert (tmp_path / "results" / "image_text_breast_cancer.md").exists()
+
+
 def test_the_neural_example_prints_one_row_per_model(tmp_path):
     done = run("neural_encoders.py", "--epochs", "1", "--seeds", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr
