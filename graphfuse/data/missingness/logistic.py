@@ -58,7 +58,7 @@ def _cells(batch: ModalityBatch, name: str) -> Tensor:
     value, present = batch.inputs[name], batch.present[name].flatten()
     if is_frame(value):
         value = torch.stack(_numeric_columns(value), -1)
-    cells = value.detach().double().reshape(len(present), -1)
+    cells = value.detach().double().reshape(len(present), value.shape[len(batch.shape) :].numel())
     return cells.masked_fill(~present.to(cells.device)[:, None], torch.nan)
 
 
