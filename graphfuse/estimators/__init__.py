@@ -5,6 +5,7 @@ from .fusion_classifier import FusionClassifier
 from .hybrid_fusion_classifier import HybridFusionClassifier
 from .late_fusion_classifier import LateFusionClassifier
 from .tabular_encoder import TabularEncoder
+from .tree_encoder import TreeEncoder
 
 __all__ = [
     "EarlyFusionClassifier",
@@ -12,4 +13,5 @@ __all__ = [
     "HybridFusionClassifier",
     "LateFusionClassifier",
     "TabularEncoder",
+    "TreeEncoder",
 ]

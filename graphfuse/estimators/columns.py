@@ -43,7 +43,7 @@ class Column:
         return Column(None, mean, scale, len(observed) < len(numbers))
 
     def numbers(self, values: Any) -> np.ndarray:
-        """``(rows, width)``: numbers as they are, ``nan`` where missing; categories one-hot, zeros if new or missing."""
+        """``(rows, width)``: numbers with ``nan`` where missing; categories one-hot, zeros if new or missing."""
         if self.is_empty:
             return np.zeros((len(values), 1))
         if self.categories is not None:
