@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graphfuse.data import ModalityBatch, drop_modalities, random_subsets
+from graphfuse.data import MCAR, ModalityBatch, drop_modalities, random_subsets
 
 NUM_ROWS = 20_000
 FIVE_DEVIATIONS = 5 * 0.5 / NUM_ROWS**0.5  # of a share of rows, at its widest
@@ -47,6 +47,16 @@ def test_the_generator_decides_the_draws(mechanism):
     first, again, other = (mechanism(complete(), seeded(seed)).present for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("rate", [0.5, {"view_2": 0.3, "view_0": 0.6}], ids=str)
+def test_dropping_modalities_is_mcar_with_one_uniform_number_a_row_in_the_order_of_the_rates(rate):
+    rates = rate if isinstance(rate, dict) else dict.fromkeys(complete().modalities, rate)
+    expected, numbers = dict(complete().present), seeded()
+    for name, each in rates.items():
+        expected[name] = torch.rand(NUM_ROWS, generator=numbers) >= each
+    for found in (drop_modalities(complete(), rate, seeded()), MCAR(rate).apply(complete(), seeded())):
+        assert all(torch.equal(found.present[name], expected[name]) for name in expected)
 
 
 def test_rows_and_modalities_are_dropped_independently():

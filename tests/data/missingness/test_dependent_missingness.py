@@ -72,6 +72,7 @@ def test_the_mean_probability_is_the_rate_and_the_bias_that_of_a_root_finder(rat
         np.testing.assert_allclose(found.numpy(), expit(bias + logits), atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
 @pytest.mark.parametrize("strength", [-2.0, 0.0, 1.0])
 @pytest.mark.parametrize(
     "mechanism, names",

@@ -1,4 +1,4 @@
-"""Every mechanism keeps the contract: it only hides, at its rates, as the generator says, blind to all it need not see."""
+"""Every mechanism keeps the contract: it hides, at its rates, as the generator says, and sees what it may."""
 
 import copy
 import pickle
