@@ -34,7 +34,7 @@ class TiedPotential(Potential):
                 [1., 4.],
                 [2., 5.]], grad_fn=<PermuteBackward0>)
 
-    Reference: Koller and Friedman (2009), Probabilistic Graphical Models, sections 6.4 and 20.3 on shared parameters.
+    Reference: Koller and Friedman (2009), Probabilistic Graphical Models, section 17.5 on shared parameters.
     """
 
     def __init__(self, potential: Potential, order: Sequence[int], modality: str | None = None) -> None:
