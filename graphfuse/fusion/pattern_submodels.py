@@ -1,11 +1,11 @@
 """Pattern submodels: every pattern of present modalities has a model of its own."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_names, check_type, invalid, listed
+from ..checks import check_known, check_names, check_type, invalid, listed
 from ..data import ModalityBatch
 from .base import FusionModel, flat_inputs
 
@@ -22,10 +22,11 @@ class PatternSubmodels(FusionModel):
     Args:
         submodels: By pattern, a tuple or frozenset of modalities, the model of the rows with just these; all of one
             target or several. A submodel reads modalities of its pattern.
-        fallback: The model of rows whose pattern has no submodel, for any modalities of ``submodels``, also none.
+        modalities: All modalities; which of them a row has is its pattern.
+        fallback: The model of rows whose pattern has no submodel; it is given all modalities.
 
     Raises:
-        ValueError: If there is no submodel, a pattern occurs twice, or the targets differ.
+        ValueError: If there is no submodel, a pattern occurs twice or has an unknown modality, or the targets differ.
 
     Example:
         >>> from graphfuse import EarlyFusion, MeanPool, ModalityBatch, Variable
@@ -35,7 +36,7 @@ class PatternSubmodels(FusionModel):
         >>> submodels = {("ecg",): EarlyFusion(MLP(3, 2), ["ecg"], ill)}
         >>> submodels["ecg", "age"] = EarlyFusion(MLP(4, 2), ["ecg", "age"], ill)
         >>> fallback = MeanPool({"age": nn.Linear(1, 2)}, ill, prior=torch.tensor([0.9, 0.1]))
-        >>> model = PatternSubmodels(submodels, fallback)
+        >>> model = PatternSubmodels(submodels, ["ecg", "age"], fallback)
         >>> nothing = ModalityBatch({"ecg": torch.full((1, 3), nan), "age": torch.full((1, 1), nan)})
         >>> model(nothing)["ill"].exp().detach()
         tensor([[0.9000, 0.1000]])
@@ -43,21 +44,27 @@ class PatternSubmodels(FusionModel):
     Reference: Fletcher Mercaldo and Blume (2020), Missing data and prediction: the pattern submodel.
     """
 
-    def __init__(self, submodels: Mapping[Collection[str], FusionModel], fallback: FusionModel) -> None:
+    def __init__(
+        self, submodels: Mapping[Collection[str], FusionModel], modalities: Sequence[str], fallback: FusionModel
+    ) -> None:
         check_type("submodels", submodels, Mapping, "be a mapping from patterns to fusion models")
         check_type("fallback", fallback, FusionModel, "be a FusionModel")
         if not submodels:
             raise invalid("submodels", "hold at least one submodel", "none")
         super().__init__(list(fallback.targets.values()))
+        self.modalities = check_names("modalities", modalities)
+        if not self.modalities:
+            raise invalid("modalities", "hold at least one name", "none")
         patterns = [frozenset(check_names(f"the pattern {pattern!r}", pattern)) for pattern in submodels]
         for pattern, (key, submodel) in zip(patterns, submodels.items(), strict=True):
             check_type(f"submodels[{key!r}]", submodel, FusionModel, "be a FusionModel")
             if submodel.targets != self.targets:
                 raise invalid(f"submodels[{key!r}]", f"predict {listed(self.targets)}", listed(submodel.targets))
+            for name in sorted(pattern):
+                check_known(f"each modality in the pattern {key!r}", name, self.modalities)
             if patterns.count(pattern) > 1:
                 raise invalid("submodels", "hold each pattern once", f"{listed(sorted(pattern))} more than once")
         self.patterns = tuple(patterns)
-        self.modalities = tuple(dict.fromkeys(name for pattern in submodels for name in sorted(pattern)))
         self.submodels = nn.ModuleList(submodels.values())
         self.fallback = fallback
 

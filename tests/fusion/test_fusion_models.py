@@ -11,6 +11,7 @@ from graphfuse import (
     ConditionalPotential,
     EarlyFusion,
     Enumeration,
+    FitSettings,
     FusionModel,
     GaussianPotential,
     GraphFusion,
@@ -22,11 +23,27 @@ from graphfuse import (
     TablePotential,
     Variable,
     bayesian_network,
+    drop_modalities,
+    fit,
     latent_class,
     markov_network,
     star,
 )
 from graphfuse.encoders import MLP
+from graphfuse.fusion import (
+    AttentionFusion,
+    AveragingFusion,
+    DempsterFusion,
+    EmbraceNet,
+    JointNetwork,
+    LowRankFusion,
+    MixtureOfExperts,
+    MultimodalVAE,
+    PatternSubmodels,
+    ProductOfExperts,
+    SparseExpertsFusion,
+)
+from graphfuse.learning import EvidentialLoss, RoutedNLL, SubsampledELBO, target_nll
 from tests.families import members
 from tests.graphs import assert_close
 
@@ -58,6 +75,21 @@ def with_edges():
     return markov_network(nodes, [*(("label", name) for name in SIZES), ("a", "b"), ("b", "c")])
 
 
+def features(size):
+    return {name: MLP(width, size) for name, width in SIZES.items()}
+
+
+def autoencoder():
+    decoders = {name: MLP(2, width) for name, width in SIZES.items()}
+    return MultimodalVAE(features(4), decoders, MLP(2, 3), 2, TARGET)
+
+
+def submodels():
+    alone = {("b",): EarlyFusion(MLP(4, 3), ["b"], TARGET), ("b", "a"): EarlyFusion(MLP(6, 3), ["a", "b"], TARGET)}
+    return PatternSubmodels(alone, list(SIZES), fallback=late(LogarithmicPool))
+
+
+EQUAL = dict.fromkeys(SIZES, 5)
 MAKE = {
     GraphFusion: lambda: graph_fusion(star(TARGET, list(SIZES))),
     "GraphFusion with edges": lambda: graph_fusion(with_edges()),
@@ -68,6 +100,24 @@ MAKE = {
     MeanPool: lambda: late(MeanPool),
     LogarithmicPool: lambda: late(LogarithmicPool),
     HybridFusion: lambda: HybridFusion(early(), late(LogarithmicPool)),
+    AttentionFusion: lambda: AttentionFusion(features(6), 6, TARGET, num_heads=2),
+    AveragingFusion: lambda: late(AveragingFusion),
+    DempsterFusion: lambda: late(DempsterFusion),
+    EmbraceNet: lambda: EmbraceNet(features(5), EQUAL, TARGET, 8, {"a": 1.0, "b": 2.0, "c": 0.5}),
+    JointNetwork: lambda: JointNetwork(features(5), EQUAL, TARGET, 8),
+    "JointNetwork with zeros": lambda: JointNetwork(features(5), EQUAL, TARGET, 8, nn.Tanh(), learn_missing=False),
+    LowRankFusion: lambda: LowRankFusion(features(5), EQUAL, TARGET, rank=3),
+    MixtureOfExperts: lambda: MixtureOfExperts(features(5), 5, TARGET),
+    MultimodalVAE: autoencoder,
+    PatternSubmodels: submodels,
+    ProductOfExperts: lambda: late(ProductOfExperts),
+    SparseExpertsFusion: lambda: SparseExpertsFusion(features(5), 5, TARGET, num_experts=3, num_active=2),
+}
+OBJECTIVE = {  # of the models that have one of their own
+    AveragingFusion: EvidentialLoss(conflict_weight=1.0),
+    DempsterFusion: EvidentialLoss(),
+    MultimodalVAE: SubsampledELBO(),
+    SparseExpertsFusion: RoutedNLL(),
 }
 ALL = [pytest.param(make, id=getattr(kind, "__name__", kind)) for kind, make in MAKE.items()]
 
@@ -100,7 +150,7 @@ def test_any_subset_gets_normalized_log_probabilities(make, shape, generator):
 
 @pytest.mark.parametrize("make", ALL)
 def test_values_of_a_missing_modality_do_not_matter_and_leave_no_nan(make, generator):
-    model, batch = make(), every_subset(generator)
+    model, batch = make().eval(), every_subset(generator)
     poisoned = ModalityBatch(
         {name: torch.where(batch.present[name][:, None], values, torch.nan) for name, values in batch.inputs.items()},
         targets=batch.targets,
@@ -139,15 +189,14 @@ def test_the_empty_batch_has_an_empty_answer(make, generator):
 @pytest.mark.parametrize("make", ALL)
 def test_gradients_reach_every_parameter(make, generator):
     model = make()
-    loss = -model.log_likelihood(every_subset(generator)).mean()
-    loss.backward()
+    OBJECTIVE.get(type(model), target_nll)(model, every_subset(generator), generator).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
 
 
 @pytest.mark.parametrize("make", ALL)
 def test_the_log_likelihood_reads_the_known_targets_and_only_them(make, generator):
-    model, batch = make(), every_subset(generator)
+    model, batch = make().eval(), every_subset(generator)
     log_probs, states = model(batch)["label"], batch.targets["label"]
     expected = torch.where(states >= 0, log_probs.gather(-1, states.clamp(min=0)[:, None])[:, 0], 0.0)
     assert_close(model.log_likelihood(batch), expected, 1e-5)
@@ -155,7 +204,7 @@ def test_the_log_likelihood_reads_the_known_targets_and_only_them(make, generato
 
 @pytest.mark.parametrize("make", ALL)
 def test_a_model_is_restored_from_its_state(make, generator):
-    model, other, batch = make(), make(), every_subset(generator)
+    model, other, batch = make().eval(), make().eval(), every_subset(generator)
     other.load_state_dict(model.state_dict())
     assert_close(other(batch)["label"], model(batch)["label"], 1e-6)
 
@@ -164,6 +213,40 @@ def test_a_model_is_restored_from_its_state(make, generator):
 def test_a_batch_without_a_modality_of_the_model_is_refused_by_its_name(make, generator):
     with pytest.raises(ValueError, match="each modality that the model reads must be one of 'a', 'b'; got 'c'"):
         make()(every_subset(generator).select(["a", "b"]))
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_a_model_that_draws_in_training_is_reproducible_and_one_in_evaluation_does_not_draw(make, generator):
+    model, batch = make(), every_subset(generator)
+    answers = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        answers.append(model(batch)["label"])
+    assert torch.equal(*answers)
+    model.eval()
+    before = torch.get_rng_state()
+    assert torch.equal(model(batch)["label"], model(batch)["label"])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_training_on_rows_with_gaps_beats_the_prior_also_on_rows_with_gaps(make, generator):
+    states = torch.randint(3, (300,), generator=generator)
+    centers = {name: 2 * torch.randn(3, size, generator=generator) for name, size in SIZES.items()}
+    inputs = {name: centers[name][states] + torch.randn(300, size, generator=generator) for name, size in SIZES.items()}
+    rows = drop_modalities(ModalityBatch(inputs, targets={"label": states}), 0.4, generator)
+    model, train, test = make(), rows[:200], rows[200:]
+    objective = OBJECTIVE.get(type(model), target_nll)
+    fit(model, train, objective, generator, FitSettings(num_epochs=12, batch_size=50))
+    frequencies = states[:200].bincount(minlength=3) / 200
+    prior_nll = -frequencies[test.targets["label"]].log().mean()
+    with torch.no_grad():
+        assert target_nll(model, test, generator) < 0.9 * prior_nll
+
+
+@pytest.mark.parametrize("make", ALL)
+def test_the_printed_form_names_the_model(make):
+    assert repr(make()).startswith(f"{type(make()).__name__}(")
 
 
 @pytest.mark.parametrize("graph", [star(TARGET, list(SIZES)), with_edges()], ids=["star", "edges"])
