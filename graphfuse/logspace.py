@@ -43,3 +43,18 @@ def subtract(minuend: Tensor, subtrahend: Tensor) -> Tensor:
     """
     possible = subtrahend > -inf
     return torch.where(possible, minuend - torch.where(possible, subtrahend, 0.0), -inf)
+
+
+def log_complement(log_probs: Tensor) -> Tensor:
+    """log(1 - p) for log-probabilities of at most zero, to full precision; ``-inf`` at zero, with gradient zero.
+
+    Example:
+        >>> log_complement(torch.tensor([0.25, 1.0]).log()).exp()
+        tensor([0.7500, 0.0000])
+
+    Reference: Mächler (2012), Accurately computing log(1 - exp(-|a|)).
+    """
+    likely = log_probs > -0.6931
+    near_zero = torch.where(likely, log_probs, -1.0)
+    far_below = torch.where(likely, -1.0, log_probs)
+    return torch.where(likely, log(-torch.expm1(near_zero)), torch.log1p(-torch.exp(far_below)))

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "checks": set(),
     "logspace": set(),
     "tensor_checks": {"checks"},
-    "encoders": {"checks"},
+    "encoders": {*GROUND},
     "graph": {"checks"},
     "evidence": {"checks", "tensor_checks", "graph"},
     "data": {"checks", "graph"},
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "problems": {*GROUND, "evidence", "graph", "data", "inference", "networks"},
     "learning": {*GROUND, "data", "fusion"},
     "evaluation": {*GROUND, "data", "fusion"},
-    "estimators": {*GROUND, "graph", "data", "potentials", "fusion", "learning", "evaluation"},
+    "estimators": {*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation"},
 }
 FREE_OF_TORCH = {"checks", "graph"}
 LATE = {"sklearn", "pandas", "pgmpy", "matplotlib", "scipy"}  # loaded when first used

@@ -15,10 +15,11 @@ PAGES = sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
 def test_the_files_of_a_how_to_page_run(page, tmp_path):
     blocks = re.findall(r"```python\n# file: (\S+\.py)\n(.*?)```", page.read_text(), re.DOTALL)
     assert blocks, "a page without a working file"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     for name, code in blocks:
         (tmp_path / name).write_text(code)
     for name, _ in blocks:
         command = [sys.executable, name] if not name.startswith("test_") else [sys.executable, "-m", "pytest", "-q", name]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=os.environ, timeout=300)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, f"{page.name}, {name}:\n{done.stdout}{done.stderr}"
         assert "assert" in (tmp_path / name).read_text(), f"{page.name}, {name} checks nothing"

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from ..checks import check_type, invalid
-from ..logspace import log, logsumexp
+from ..logspace import log, log_complement, logsumexp
 from ..tensor_checks import check_log_values
 from .base import Potential
 from .conditional import check_rows
-from .noisy_or import log_complement
 
 
 class NoisyMaxPotential(Potential):

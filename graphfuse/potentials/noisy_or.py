@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from ..checks import check_fraction, invalid
-from ..logspace import log
+from ..logspace import log_complement
 from ..tensor_checks import check_tensor
 from .base import Potential
 
@@ -78,18 +78,3 @@ def _check_shape(argument: str, values: Tensor, shape: str, num_dims: int) -> No
     if values.ndim != num_dims or not values.is_floating_point():
         found = f"{values.dtype} of shape {tuple(values.shape)}"
         raise invalid(argument, f"be a floating-point tensor of shape {shape}", found)
-
-
-def log_complement(log_probs: Tensor) -> Tensor:
-    """log(1 - p) for log-probabilities of at most zero, to full precision; ``-inf`` at zero, with gradient zero.
-
-    Example:
-        >>> log_complement(torch.tensor([0.25, 1.0]).log()).exp()
-        tensor([0.7500, 0.0000])
-
-    Reference: Mächler (2012), Accurately computing log(1 - exp(-|a|)).
-    """
-    likely = log_probs > -0.6931
-    near_zero = torch.where(likely, log_probs, -1.0)
-    far_below = torch.where(likely, -1.0, log_probs)
-    return torch.where(likely, log(-torch.expm1(near_zero)), torch.log1p(-torch.exp(far_below)))

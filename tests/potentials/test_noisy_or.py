@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from graphfuse import Evidence, Factor, FactorGraph, Variable, infer
+from graphfuse.logspace import log_complement
 from graphfuse.potentials import NoisyMaxPotential, NoisyOrPotential
-from graphfuse.potentials.noisy_or import log_complement
 from tests.graphs import assert_close
 
 PROBABILITIES = torch.tensor([0.8, 0.5, 0.05], dtype=torch.float64)
