@@ -124,8 +124,8 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
         digit=digit,
         speaker=speaker,
         take=take,
-        sample_rate=np.array(SAMPLE_RATE, dtype=np.int64),
         speaker_names=np.array(names),
+        sample_rate=np.array(SAMPLE_RATE, dtype=np.int64),
         speaker_accents=np.array(list(SPEAKERS.values())),
     )
     RECORDINGS.write(root, recordings)

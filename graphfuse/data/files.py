@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -123,14 +123,16 @@ def source_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     """
     import pandas as pd
 
-    header: Any = {"header": 0} if columns is None else {"header": None, "names": list(columns), "index_col": False}
+    header = 0 if columns is None else None
     try:
-        found = pd.read_csv(path, keep_default_na=False, na_values=["?"], skipinitialspace=True, **header)
+        found = pd.read_csv(path, header=header, keep_default_na=False, na_values=["?"], skipinitialspace=True)
     except ValueError as error:
         raise invalid(f"the file {path}", "be a table separated by commas", str(error).strip()) from None
-    if columns is not None and found.iloc[:, -1].isna().all():
-        raise invalid(f"the file {path}", f"have {len(columns)} columns", "rows with fewer values")
-    return found
+    if columns is None:
+        return found
+    if found.shape[1] != len(columns):
+        raise invalid(f"the file {path}", f"have {len(columns)} columns", found.shape[1])
+    return found.set_axis(list(columns), axis=1)
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

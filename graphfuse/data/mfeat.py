@@ -65,7 +65,7 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
     for view, dtype in VIEWS.items():
         path = source_file(source, f"mfeat-{view}")
         try:
-            arrays[view] = np.loadtxt(path, ndmin=2).astype(dtype)
+            arrays[view] = np.asfortranarray(np.loadtxt(path, ndmin=2).astype(dtype))  # as the file stores it
         except ValueError as error:
             raise invalid(f"the file {path}", "hold numbers separated by blanks", error) from None
     FILES[0].write(root, npz_bytes(**arrays, y=np.arange(NUM_ROWS) // (NUM_ROWS // TARGET.num_states)))

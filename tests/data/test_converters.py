@@ -1,0 +1,228 @@
+"""Converters: the layout that the loaders expect, made of files as their sources publish them."""
+
+import gzip
+import wave
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphfuse.data import audio_visual_digits, ckd, hepatitis, load, mfeat, prepare, rosmap
+from graphfuse.data.files import DataFile
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+def expect(monkeypatch: pytest.MonkeyPatch, module: object, content: bytes) -> DataFile:
+    """Let the module expect this content in place of the real one."""
+    file = DataFile(module.FILES[0].path, sha256(content).hexdigest(), "a test")
+    monkeypatch.setattr(module, "FILES", (file,))
+    return file
+
+
+def long_numbers(table: pd.DataFrame, decimals: int) -> str:
+    """A table as the repository writes it: no header, many decimals of fractions, question marks."""
+    cells = {
+        name: [
+            "?" if pd.isna(value) else f"{value:.{decimals}f}" if isinstance(value, float) and value % 1 else str(value)
+            for value in table[name]
+        ]
+        for name in table
+    }
+    return "\n".join(",".join(row) for row in zip(*cells.values(), strict=True)) + "\n"
+
+
+# small sources
+
+
+def test_hepatitis_gets_a_header_and_empty_cells(source, root, monkeypatch):
+    (source / "hepatitis.data").write_text(
+        "2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.00,85,18,4.0,?,1\n1,50,1,?,2,1,2,2,1,2,2,2,2,2,0.90,135,42,3.5,61,2\n"
+    )
+    names = ",".join(["class", *(name for group in hepatitis.MODALITIES.values() for name in group)])
+    expected = f"{names}\n2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.0,85,18,4.0,,1\n1,50,1,,2,1,2,2,1,2,2,2,2,2,0.9,135,42,3.5,61,2\n"
+    file = expect(monkeypatch, hepatitis, expected.encode())
+    prepare("hepatitis", source, root)
+    assert file.content(root) == expected.encode()
+    batch = load("hepatitis", root).batch
+    assert load("hepatitis", root).labels.tolist() == ["lived", "died"]
+    assert batch.inputs["demographics"].tolist() == [[30.0, 0.0], [50.0, 1.0]]
+    assert batch.inputs["treatment"].nan_to_num(9.0).tolist() == [[0.0, 1.0], [9.0, 1.0]]
+
+
+ARFF = """@relation kidney
+@attribute 'age' numeric
+
+@data
+48,80,1.020,1,0,?,normal,notpresent,notpresent,121,36,1.2,?,?,15.4,44,7800,5.2,yes,yes,no,good,no,no,ckd\t
+ ?,70,1.010,\t?,0,abnormal,normal,present,notpresent,?,20,0.9,140,4.5,14,41,\t6200,5,no,\tno,no,poor,yes,no,notckd
+
+"""
+
+
+def test_kidney_rows_lose_stray_blanks(source, root, monkeypatch):
+    (source / "chronic_kidney_disease_full.arff").write_text(ARFF)
+    rows = [
+        "48.0,80.0,1.02,1.0,0.0,,normal,notpresent,notpresent,121.0,36.0,1.2,,,15.4,44.0,7800.0,5.2,yes,yes,no,good,no,no,ckd",
+        ",70.0,1.01,,0.0,abnormal,normal,present,notpresent,,20.0,0.9,140.0,4.5,14.0,41.0,6200.0,5.0,no,no,no,poor,yes,no,notckd",
+    ]
+    file = expect(monkeypatch, ckd, "\n".join([",".join(ckd.COLUMNS), *rows, ""]).encode())
+    prepare("ckd", source, root)
+    assert file.content(root).decode().splitlines()[1:] == rows
+    data = load("ckd", root)
+    assert data.labels.tolist() == ["present", "absent"]
+    assert data.batch.present["demographics"].tolist() == [True, False]
+    urine = data.batch.inputs["urine"].nan_to_num(9.0).tolist()
+    assert urine == [[1.02, 1.0, 0.0, 9.0, 0.0, 0.0, 0.0], [1.01, 9.0, 0.0, 1.0, 0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ARFF.replace("@data", ""), "must have a line @data; got none"),
+        (ARFF.replace("48,80,", "48,"), "line 5, must have 25 values; got 24"),
+        (ARFF.replace("48,80,", "48,high,"), "column 'bp', must hold numbers; got .*'high'"),
+    ],
+)
+def test_a_damaged_kidney_table_is_refused_by_its_place(source, root, text, message):
+    (source / "chronic_kidney_disease_full.arff").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        prepare("ckd", source, root)
+
+
+def test_a_source_of_another_version_is_refused_by_checksum(source, root):
+    (source / "hepatitis.data").write_text("2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.00,85,18,4.0,?,1\n")
+    with pytest.raises(ValueError, match=f"must have the SHA-256 checksum {hepatitis.FILES[0].sha256}; got"):
+        prepare("hepatitis", source, root)
+    assert not list(root.iterdir())
+
+
+def test_numbers_of_text_files_are_refused_if_they_are_none(source, root):
+    (source / "mfeat-fou").write_text("0.1 high\n")
+    with pytest.raises(ValueError, match=r"mfeat-fou must hold numbers separated by blanks; got .*high"):
+        prepare("mfeat", source, root)
+    (source / "1_tr.csv").write_text("0.1,high\n")
+    with pytest.raises(ValueError, match=r"1_tr\.csv must hold numbers separated by commas; got .*high"):
+        prepare("rosmap", source, root)
+
+
+def record(path: Path, samples: np.ndarray, rate: int = 8000) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+def idx(path: Path, entries: np.ndarray) -> None:
+    header = np.array([0x800 + entries.ndim, *entries.shape], dtype=">u4").tobytes()
+    path.write_bytes(gzip.compress(header + entries.astype(np.uint8).tobytes()))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "must have 8000 samples a second.*got 16000, 1 and 2"), (b"RIFF", "must be a wave file; got")],
+)
+def test_a_recording_of_another_kind_is_refused(source, root, content, message):
+    path = source / "recordings" / "0_george_0.wav"
+    record(path, np.arange(9), rate=16000)
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"0_george_0\.wav " + message):
+        prepare("audio_visual_digits", source, root)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:20], lambda raw: b"no gzip", lambda raw: gzip.compress(gzip.decompress(raw)[:-1])]
+)
+def test_a_damaged_file_of_images_is_refused(source, root, monkeypatch, damage):
+    monkeypatch.setattr(audio_visual_digits, "NUM_TAKES", 0)
+    path = source / "t10k-images-idx3-ubyte.gz"
+    idx(path, np.zeros((2, 3, 3)))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz must be a compressed idx file of bytes in 3"):
+        prepare("audio_visual_digits", source, root)
+
+
+# sources rebuilt from the real files: the result is the real file, bit for bit
+
+
+def test_the_uci_tables_become_the_real_files(source, root, real_root):
+    for name, file, decimals in (
+        ("dermatology", "dermatology.data", 2),
+        ("hepatitis", "hepatitis.data", 2),
+        ("parkinsons", "parkinsons.data", 9),
+        ("cervical", "risk_factors_cervical_cancer.csv", 12),
+    ):
+        module = __import__(f"graphfuse.data.{name}", fromlist=[name])
+        table = module.FILES[0].table(real_root)
+        text = long_numbers(table.convert_dtypes(), decimals)
+        header = ",".join(table.columns) + "\n" if name in ("parkinsons", "cervical") else ""
+        (source / file).write_text(header + text)
+        prepare(name, source, root)
+        assert module.FILES[0].content(root) == module.FILES[0].content(real_root)
+
+
+def test_the_kidney_table_becomes_the_real_file(source, root, real_root):
+    table = ckd.FILES[0].table(real_root)
+    lines = [",".join("?" if pd.isna(cell) else f"{cell}\t" for cell in row) for row in table.itertuples(index=False)]
+    (source / "chronic_kidney_disease_full.arff").write_text("@relation kidney\n@data\n" + "\n".join(lines))
+    prepare("ckd", source, root)
+    assert ckd.FILES[0].content(root) == ckd.FILES[0].content(real_root)
+
+
+@pytest.mark.parametrize("first", [b"", b'""'])
+def test_support2_becomes_the_real_file(source, root, real_root, first):
+    real = real_root / "support2" / "support2.csv.gz"
+    (source / "support2.csv").write_bytes(first + gzip.decompress(real.read_bytes()).removeprefix(b"row"))
+    prepare("support2", source, root)
+    assert (root / "support2" / "support2.csv.gz").read_bytes() == real.read_bytes()
+
+
+def test_the_six_files_of_mfeat_become_the_real_one(source, root, real_root):
+    arrays = mfeat.FILES[0].arrays(real_root)
+    for view in mfeat.VIEWS:
+        lines = ["  ".join(map(repr, row)) for row in arrays[view].tolist()]
+        (source / f"mfeat-{view}").write_text("\n".join(lines) + "\n")
+    prepare("mfeat", source, root)
+    assert mfeat.FILES[0].content(root) == mfeat.FILES[0].content(real_root)
+
+
+def test_the_folder_of_rosmap_becomes_the_real_file(source, root, real_root):
+    arrays = rosmap.FILES[0].arrays(real_root)
+    for part, rows in (("tr", ~arrays["is_test"]), ("te", arrays["is_test"])):
+        np.savetxt(source / f"labels_{part}.csv", arrays["y"][rows])
+        for view, number in rosmap.VIEWS.items():
+            np.savetxt(source / f"{number}_{part}.csv", arrays[f"X_{view}"][rows], delimiter=",", fmt="%.18e")
+            (source / f"{number}_featname.csv").write_text("\n".join(arrays[f"feat_{view}"]) + "\n")
+    prepare("rosmap", source, root)
+    assert rosmap.FILES[0].content(root) == rosmap.FILES[0].content(real_root)
+
+
+@pytest.mark.slow
+def test_recordings_and_images_become_the_real_pairs(source, root, real_root):
+    arrays = audio_visual_digits.RECORDINGS.arrays(real_root)
+    for i in range(len(arrays["digit"])):
+        name = f"{arrays['digit'][i]}_{arrays['speaker_names'][arrays['speaker'][i]]}_{arrays['take'][i]}.wav"
+        record(source / "recordings" / name, arrays["samples"][arrays["offsets"][i] : arrays["offsets"][i + 1]])
+    images = audio_visual_digits.IMAGES.arrays(real_root)
+    idx(source / "t10k-images-idx3-ubyte.gz", images["images"])
+    idx(source / "t10k-labels-idx1-ubyte.gz", images["y"])
+    prepare("audio_visual_digits", source, root)
+    for file in audio_visual_digits.FILES:
+        assert file.content(root) == file.content(real_root)
