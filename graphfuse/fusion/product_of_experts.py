@@ -33,7 +33,7 @@ class ProductOfExperts(LateFusion):
         >>> ProductOfExperts(encoders, Variable("y", 2), torch.tensor([0.5, 0.5]))(ModalityBatch(scores))["y"].exp()
         tensor([[0.9412, 0.0588]])
 
-    Reference: Hinton (2002), Training products of experts; Kittler et al. (1998), On combining classifiers, equation 7.
+    Reference: Hinton (2002), Training products of experts; Kittler et al. (1998), On combining classifiers.
     """
 
     def __init__(self, encoders: Mapping[str, nn.Module], target: Variable, prior: Tensor) -> None:
