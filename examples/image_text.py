@@ -18,23 +18,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pandas as pd
 import torch
-from missing_modalities import Prior, Trained, graph_of_encoders, write_text
+from missing_modalities import Prior, Trained, write_text
+from networks import NETWORKS
 
 import graphfuse as gf
-from graphfuse.encoders import MLP
 from graphfuse.evaluation import accuracy, negative_log_likelihood
-from graphfuse.fusion import JointNetwork
-
-
-def joint_network(target, sizes, prior):
-    encoders = {name: MLP(size, 32, (64,), dropout=0.2) for name, size in sizes.items()}
-    return JointNetwork(encoders, dict.fromkeys(sizes, 32), target, hidden_size=64)
-
 
 MODELS = {
     "prior": lambda seed, epochs: Prior(),
-    "image+text network": lambda seed, epochs: Trained(joint_network, epochs, seed),
-    "graph of encoders": lambda seed, epochs: Trained(graph_of_encoders, epochs, seed),
+    "image+text network": lambda seed, epochs: Trained(NETWORKS["joint network"], epochs, seed),
+    "graph of encoders": lambda seed, epochs: Trained(NETWORKS["neural graph"], epochs, seed),
     "graph fusion": lambda seed, epochs: gf.FusionClassifier(random_state=seed),
 }
 

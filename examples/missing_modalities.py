@@ -20,11 +20,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from networks import NETWORKS
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
 import graphfuse as gf
-from graphfuse.encoders import MLP
+from graphfuse.data import random_subsets
 from graphfuse.evaluation import (
     accuracy,
     auroc,
@@ -89,9 +90,12 @@ class Trained:
         torch.manual_seed(self.seed)
         prior = torch.from_numpy(np.bincount(states) / len(states)).float()
         sizes = {name: values.shape[1] for name, values in rows.inputs.items()}
-        self.model = self.make(gf.Variable("label", len(classes)), sizes, prior)
-        settings = gf.FitSettings(self.num_epochs, 64, 2e-3, 1e-2, validation_fraction=0.2, patience=10)
-        gf.fit(self.model, rows, gf.random_subset_nll, torch.Generator().manual_seed(self.seed), settings)
+        self.model, objective = self.make(gf.Variable("label", len(classes)), sizes, prior)
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(len(rows), generator=generator)
+        held_out = random_subsets(rows[order[: len(rows) // 5]], generator)
+        settings = gf.FitSettings(self.num_epochs, 64, 2e-3, 1e-2, patience=15)
+        gf.fit(self.model, rows[order[len(rows) // 5 :]], objective, generator, settings, held_out)
         return self
 
     def predict_log_proba(self, batch):
@@ -112,27 +116,6 @@ class Trained:
         return {name: pd.get_dummies(frame[name].infer_objects(), dtype=float) for name in batch.modalities}
 
 
-def graph_of_encoders(target, sizes, prior):
-    graph = gf.star(target, list(sizes))
-    potentials = {
-        name: gf.NeuralPotential(MLP(size, target.num_states, (32,), dropout=0.2), (target.num_states,), name)
-        for name, size in sizes.items()
-    }
-    return gf.GraphFusion(graph, {"prior": gf.TablePotential(prior.log()), **potentials}, [target.name])
-
-
-def pool_of_encoders(kind):
-    def make(target, sizes, prior):
-        encoders = {name: MLP(size, target.num_states, (32,), dropout=0.2) for name, size in sizes.items()}
-        return kind(encoders, target, prior)
-
-    return make
-
-
-def one_encoder(target, sizes, prior):
-    return gf.EarlyFusion(MLP(sum(sizes.values()), target.num_states, (64,), dropout=0.2), list(sizes), target)
-
-
 MODELS = {
     "prior": lambda epochs: Prior(),
     "graph fusion": lambda epochs: gf.FusionClassifier(random_state=0),
@@ -141,10 +124,7 @@ MODELS = {
     "late fusion, log pool": lambda epochs: gf.LateFusionClassifier(pool="logarithmic"),
     "hybrid fusion": lambda epochs: gf.HybridFusionClassifier(),
     "boosting, native NaN": lambda epochs: Boosting(max_iter=100, learning_rate=0.05, max_leaf_nodes=8, random_state=0),
-    "neural graph": lambda epochs: Trained(graph_of_encoders, epochs),
-    "neural early": lambda epochs: Trained(one_encoder, epochs),
-    "neural late, mean": lambda epochs: Trained(pool_of_encoders(gf.MeanPool), epochs),
-    "neural late, log pool": lambda epochs: Trained(pool_of_encoders(gf.LogarithmicPool), epochs),
+    **{name: lambda epochs, make=make: Trained(make, epochs) for name, make in NETWORKS.items()},
 }
 
 
@@ -223,7 +203,8 @@ def markdown(summary: pd.DataFrame, metrics) -> str:
     best = {metric: models[metric].max() if metric in UPWARDS else models[metric].min() for metric in metrics}
     for _, row in summary.iterrows():
         stars = {metric: "*" if row[metric] == best[metric].get(row["dropped"]) else " " for metric in metrics}
-        cells = [f"{row[metric]:.3f} ± {row[f'{metric} ±']:.3f}{stars[metric]}" for metric in metrics]
+        widths = {metric: "" if np.isnan(row[f"{metric} ±"]) else f" ± {row[f'{metric} ±']:.3f}" for metric in metrics}
+        cells = [f"{row[metric]:.3f}{widths[metric]}{stars[metric]}" for metric in metrics]
         lines.append(f"| {row['dropped']:.2f} | {row['missing']:.2f} | {row['model']:{width}s} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

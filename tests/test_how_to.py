@@ -19,7 +19,8 @@ def test_the_files_of_a_how_to_page_run(page, tmp_path):
     for name, code in blocks:
         (tmp_path / name).write_text(code)
     for name, _ in blocks:
-        command = [sys.executable, name] if not name.startswith("test_") else [sys.executable, "-m", "pytest", "-q", name]
+        runner = ["-m", "pytest", "-q"] if name.startswith("test_") else []
+        command = [sys.executable, *runner, name]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
         assert done.returncode == 0, f"{page.name}, {name}:\n{done.stdout}{done.stderr}"
         assert "assert" in (tmp_path / name).read_text(), f"{page.name}, {name} checks nothing"
