@@ -6,9 +6,13 @@ from .deep_sets import DeepSets
 from .frozen_features import FrozenFeatures
 from .gru import GRU
 from .hugging_face import hugging_face_features
+from .log_mel import LogMel
+from .low_rank import LowRank, fit_low_rank
 from .mlp import MLP, MissingCells
+from .nonnegative import NonnegativeFactors, fit_nonnegative
 from .text import Vocabulary, tokenize
 from .transformer import Transformer
+from .tree_ensemble import TreeEnsemble
 
 __all__ = [
     "CNN",
@@ -18,9 +22,15 @@ __all__ = [
     "DeepSets",
     "EmbeddingBag",
     "FrozenFeatures",
+    "LogMel",
+    "LowRank",
     "MissingCells",
+    "NonnegativeFactors",
     "Transformer",
+    "TreeEnsemble",
     "Vocabulary",
+    "fit_low_rank",
+    "fit_nonnegative",
     "hugging_face_features",
     "tokenize",
 ]

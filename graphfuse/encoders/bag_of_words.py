@@ -31,10 +31,7 @@ class BagOfWords(nn.Module):
         self.head = nn.Linear(num_tokens - 1, num_outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        ids = _checked(inputs, self.num_tokens)
-        counts = self.head.weight.new_zeros(*ids.shape[:-1], self.num_tokens)
-        counts = counts.scatter_add(-1, ids, torch.ones_like(ids, dtype=counts.dtype))
-        return self.head(counts[..., 1:].log1p())
+        return self.head(log_counts(inputs, self.num_tokens).to(self.head.weight.dtype))
 
 
 class EmbeddingBag(nn.Module):
@@ -66,6 +63,22 @@ class EmbeddingBag(nn.Module):
         ids = _checked(inputs, self.embedding.num_embeddings)
         embedded = self.embedding(ids).masked_fill((ids == 0).unsqueeze(-1), 0.0)
         return self.head(embedded.sum(-2) / (ids > 0).sum(-1, keepdim=True).clamp(min=1))
+
+
+def log_counts(inputs: Tensor, num_tokens: int) -> Tensor:
+    """log(1 + count) of every id but padding, ``(*batch, num_tokens - 1)`` in double precision.
+
+    Args:
+        inputs: Ids ``(*batch, steps)``; zero and below are padding.
+        num_tokens: Ids in all, padding included.
+
+    Example:
+        >>> log_counts(torch.tensor([2, 3, 2, 0]), 4).expm1().round(decimals=6)
+        tensor([0., 2., 1.], dtype=torch.float64)
+    """
+    ids = _checked(inputs, num_tokens)
+    counts = torch.zeros(*ids.shape[:-1], num_tokens, dtype=torch.float64, device=ids.device)
+    return counts.scatter_add(-1, ids, torch.ones_like(ids, dtype=counts.dtype))[..., 1:].log1p()
 
 
 def _checked(inputs: Tensor, num_tokens: int) -> Tensor:
