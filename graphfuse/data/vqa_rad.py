@@ -7,9 +7,10 @@ Sizes: 1964 of the 3515 questions are closed and answered by yes (947) or no (10
 Modalities ``image`` (one channel, 128 by 128 pixels) and ``question`` (one column of text).
 Split: that of the literature, 1713 to train and 251 to test (133 no, 118 yes). ``groups`` are the images.
 Missing: none; drop modalities to study gaps.
-Caveats: all images of the test part occur in the training part as well: the split measures questions, not new patients;
-split by group for that. Many training questions are template rephrasings of others. Open questions, and closed ones
-with other answers than yes and no, are left out. Images as small as these say little without a pretrained encoder.
+Caveats: 129 of the 135 images of the test part have questions in the training part as well (with open questions, all):
+the split measures questions, not new patients; split by group for that. Many training questions are template
+rephrasings of others. Open questions, and closed ones with other answers than yes and no, are left out. Images as small
+as these say little without a pretrained encoder.
 Layout: ``<root>/vqa_rad/images_128.npz`` and ``vqa_rad_split.csv.gz``; there is no converter from the release.
 """
 

@@ -66,6 +66,8 @@ class LogMel(nn.Module):
         if not sound.ndim or sound.shape[-1] < window_length:
             raise invalid("sound", f"have at least {window_length} samples", f"shape {tuple(sound.shape)}")
         frames = sound.unfold(-1, window_length, self.hop_length) * self.window.to(sound)
+        if not frames.numel():  # the transform takes no empty batch
+            return frames.new_zeros(*sound.shape[:-1], self.filters.shape[1], frames.shape[-2])
         power = torch.fft.rfft(frames).abs().square()  # (*batch, num_frames, num_frequencies)
         return (power @ self.filters.to(sound) + self.floor).log().transpose(-1, -2)
 

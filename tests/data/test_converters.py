@@ -54,7 +54,9 @@ def test_hepatitis_gets_a_header_and_empty_cells(source, root, monkeypatch):
         "2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.00,85,18,4.0,?,1\n1,50,1,?,2,1,2,2,1,2,2,2,2,2,0.90,135,42,3.5,61,2\n"
     )
     names = ",".join(["class", *(name for group in hepatitis.MODALITIES.values() for name in group)])
-    expected = f"{names}\n2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.0,85,18,4.0,,1\n1,50,1,,2,1,2,2,1,2,2,2,2,2,0.9,135,42,3.5,61,2\n"
+    expected = (
+        f"{names}\n2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.0,85,18,4.0,,1\n1,50,1,,2,1,2,2,1,2,2,2,2,2,0.9,135,42,3.5,61,2\n"
+    )
     file = expect(monkeypatch, hepatitis, expected.encode())
     prepare("hepatitis", source, root)
     assert file.content(root) == expected.encode()
