@@ -31,7 +31,7 @@ def test_what_is_asked_about_the_past_has_no_disorder_among_its_parents(problem)
 
 
 def test_a_folder_without_the_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="the name of a network in .* got 'hepar2'"):
+    with pytest.raises(ValueError, match=r"the name of a network in .* got 'hepar2'"):
         hepar2(tmp_path)
 
 

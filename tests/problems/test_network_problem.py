@@ -274,7 +274,7 @@ def test_a_batch_that_the_readings_cannot_have_drawn_is_refused(cancer, batch, m
 
 
 def test_states_without_a_variable_and_no_rows_are_refused(asia, generator):
-    with pytest.raises(ValueError, match="states must hold every target and every variable .*'smoke'"):
+    with pytest.raises(ValueError, match=r"states must hold every target and every variable .*'smoke'"):
         asia.observe({name: torch.zeros(2).long() for name in ("lung", "tub", "bronc", "asia")}, generator)
     with pytest.raises(ValueError, match="num_rows must be at least 1; got 0"):
         asia.draw(0, generator)
@@ -283,7 +283,7 @@ def test_states_without_a_variable_and_no_rows_are_refused(asia, generator):
 def test_an_unknown_network_is_refused_with_the_nearest_name(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'cancer'"):
         example_network("cancr")
-    with pytest.raises(ValueError, match="the name of a network in .* must be one of none; got 'asia'"):
+    with pytest.raises(ValueError, match=r"the name of a network in .* must be one of none; got 'asia'"):
         example_network("asia", tmp_path)
 
 
