@@ -41,4 +41,5 @@ class DeepSets(nn.Module):
         values, missing = rows_and_gaps(inputs, self.num_features)
         embedded = self.element(values).masked_fill(missing.unsqueeze(-1), 0.0)  # at least zero, so zero is no maximum
         mean = embedded.sum(1) / (~missing).sum(1, keepdim=True).clamp(min=1)
-        return self.head(torch.cat([mean, embedded.amax(1)], dim=-1)).reshape(*inputs.shape[:-2], -1)
+        pooled = torch.cat([mean, embedded.amax(1)], dim=-1)
+        return self.head(pooled.reshape(*inputs.shape[:-2], pooled.shape[-1]))
