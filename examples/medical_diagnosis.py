@@ -42,8 +42,8 @@ def main() -> None:
     summary = summarize(scores, SCORES)
     print(markdown(summary, SCORES))
     patient = typical_patient(data, test)
-    arrival = as_tests_arrive(models["graph fusion"], data[[patient]].batch)
     positive = data.target.states[1]
+    arrival = as_tests_arrive(models["graph fusion"], data[[patient]].batch, positive)
     print(f"\nPatient {patient} ({data.labels[patient]}), graph fusion, as tests arrive:\n")
     for step, probability in arrival.items():
         print(f"  {step:24s} P({positive}) = {probability:.3f}")
@@ -68,15 +68,16 @@ def typical_patient(data: gf.Dataset, test: np.ndarray) -> int:
     return int(test[np.argmax(present * sick)])
 
 
-def as_tests_arrive(model: gf.FusionClassifier, patient: gf.ModalityBatch) -> dict[str, float]:
-    """The probability of the second class before any test and after each one that the patient has."""
+def as_tests_arrive(model: gf.FusionClassifier, patient: gf.ModalityBatch, positive: str) -> dict[str, float]:
+    """The probability of a class before any test and after each one that the patient has."""
     nothing = patient.keep({name: torch.tensor([False]) for name in patient.modalities})
-    steps = {"before any test": float(model.predict_proba(nothing)[0, 1])}
+    column = model.classes_.tolist().index(positive)
+    steps = {"before any test": float(model.predict_proba(nothing)[0, column])}
     seen: list[str] = []
     for name in (name for name in patient.modalities if patient.present[name][0]):
         seen.append(name)
         known = patient.keep({other: torch.tensor([other in seen]) for other in patient.modalities})
-        steps[f"+ {name}"] = float(model.predict_proba(known)[0, 1])
+        steps[f"+ {name}"] = float(model.predict_proba(known)[0, column])
     return steps
 
 

@@ -166,7 +166,7 @@ def evaluate(data: gf.Dataset, makers, metrics, rates, num_splits: int, num_epoc
     rows = []
     for split, (train, test) in enumerate(splitter.split(data.labels, data.labels, data.groups)):
         models = {name: make(num_epochs).fit(data.batch[train], data.labels[train]) for name, make in makers.items()}
-        states = data.batch.targets[data.target.name][test]
+        states = sorted_states(data.labels)[test]
         for rate in rates:
             generator = torch.Generator().manual_seed(1000 * split + int(100 * rate))
             seen = gf.drop_modalities(data.batch[test], rate, generator)
@@ -176,6 +176,11 @@ def evaluate(data: gf.Dataset, makers, metrics, rates, num_splits: int, num_epoc
                 found = {metric: score(log_probs, states) for metric, score in metrics.items()}
                 rows.append({"split": split, "dropped": rate, "missing": missing, "model": name, **found})
     return pd.DataFrame(rows), models, test
+
+
+def sorted_states(labels: np.ndarray) -> torch.Tensor:
+    """The place of each label among the sorted labels, the order in which every model answers."""
+    return torch.from_numpy(np.unique(labels, return_inverse=True)[1])
 
 
 def summarize(scores: pd.DataFrame, metrics) -> pd.DataFrame:
