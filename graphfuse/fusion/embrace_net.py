@@ -15,8 +15,8 @@ class EmbraceNet(EncodedFusion):
 
     In training the modality of each feature is drawn, as dropout draws, from torch's global generator: seed it by
     ``torch.manual_seed``. In evaluation each feature is its expectation over the draws, so answers are deterministic.
-    Without any modality all features are zero. Caveat: the answer of an expected feature is not the expected answer
-    of the draws.
+    Without any modality all features are zero. Caveats: the answer of expected features is not the expected answer of
+    the draws; and the authors' published code draws in evaluation too, so this expectation departs from it.
 
     Args:
         encoders: By modality, any module from ``(rows, *features)`` to features ``(rows, size)``.
