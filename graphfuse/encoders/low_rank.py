@@ -8,6 +8,8 @@ import numpy as np
 
 from .factorization import check_rank, check_width, normal_equations, observed_cells, residual
 
+_EASED = 20  # rounds in which the ridge falls to what was asked for, by halves: a shortcut past poor optima
+
 
 @dataclass(frozen=True, eq=False)
 class LowRank:
@@ -42,7 +44,7 @@ def fit_low_rank(
     """The low-rank table nearest to the observed cells, whose other cells do not count.
 
     On a complete table with ``ridge`` zero this is the truncated singular value decomposition, without centering. With
-    gaps the problem is not convex, yet started from the decomposition with zeros for gaps it rarely ends badly. Gaps
+    gaps the problem is not convex, and the answer is a local optimum, the same for the same table. Gaps
     are taken to say nothing: where they depend on the values they hide, the fit is biased. Columns of large values
     dominate; scale them before.
 
@@ -51,7 +53,7 @@ def fit_low_rank(
         num_components: The rank.
         ridge: Weight of the squared factors, in units of the root mean square of the observed cells. More is safer
             with many gaps or much noise.
-        num_iterations: Rounds at most.
+        num_iterations: Rounds at most, once the ridge has fallen to what is asked for.
         tolerance: Relative fall of the penalized error at which the rounds end.
 
     Raises:
@@ -69,22 +71,23 @@ def fit_low_rank(
     """
     table, observed = observed_cells(values)
     check_rank(num_components, table, observed, ridge)
-    penalty = ridge * float(np.sqrt((table**2).sum() / observed.sum()))
+    unit = float(np.sqrt((table**2).sum() / observed.sum()))
     left, singular, right = np.linalg.svd(table, full_matrices=False)
     components = right[:num_components] * np.sqrt(singular[:num_components, None] / observed.mean())
     last = np.inf
-    for _ in range(num_iterations):
+    for round_ in range(_EASED + num_iterations):
+        penalty = unit * max(ridge, 2.0**-round_ if round_ < _EASED else 0.0)
         scores = _ridge(table, observed, components, penalty)
         components = _ridge(table.T, observed.T, scores.T, penalty).T
         error = residual(table, observed, scores, components) + penalty * ((scores**2).sum() + (components**2).sum())
-        if last - error <= tolerance * error or error <= tolerance**2 * (table**2).sum():
+        if round_ >= _EASED and (last - error <= tolerance * error or error <= tolerance**2 * (table**2).sum()):
             break
         last = error
     left, within = np.linalg.qr(components.T)
     _, singular, turn = np.linalg.svd(scores @ within.T, full_matrices=False)
     axes = turn @ left.T
     largest = np.take_along_axis(axes, np.abs(axes).argmax(1, keepdims=True), axis=1)
-    return LowRank(np.where(largest < 0, -axes, axes), singular, penalty)
+    return LowRank(np.where(largest < 0, -axes, axes), singular, ridge * unit)
 
 
 def _ridge(table: np.ndarray, observed: np.ndarray, components: np.ndarray, penalty: float) -> np.ndarray:

@@ -41,7 +41,7 @@ class NonnegativeFactors:
 
 
 def fit_nonnegative(
-    values: np.ndarray, num_components: int, ridge: float = 0.1, num_iterations: int = 1000, tolerance: float = 1e-6
+    values: np.ndarray, num_components: int, ridge: float = 0.1, num_iterations: int = 500, tolerance: float = 1e-5
 ) -> NonnegativeFactors:
     """Non-negative scores and components whose product is near the observed cells; the other cells do not count.
 
