@@ -32,7 +32,7 @@ from torch import Tensor
 
 import graphfuse as gf
 from graphfuse.data.missingness import random_subsets
-from graphfuse.networks.estimation import estimate_tables
+from graphfuse.networks import estimate_tables
 from graphfuse.problems import NetworkProblem, hepar2, mean_kl
 from graphfuse.problems.hepar2 import DISORDERS
 

@@ -1,5 +1,6 @@
 """Models read from files or taken from other libraries, with named states, and asked by labels."""
 
+from .estimation import estimate_tables
 from .interchange import (
     from_networkx,
     from_pgmpy,
@@ -17,6 +18,7 @@ __all__ = [
     "Network",
     "decode_labels",
     "encode_labels",
+    "estimate_tables",
     "from_networkx",
     "from_pgmpy",
     "read_network",

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from graphfuse import Factor, FactorGraph, Variable, bayesian_network
-from graphfuse.networks import decode_labels, from_pgmpy, to_pgmpy_bayesian_network
-from graphfuse.networks.estimation import estimate_tables
+from graphfuse.networks import decode_labels, estimate_tables, from_pgmpy, to_pgmpy_bayesian_network
 from graphfuse.problems import example_network
 
 GRAPH = bayesian_network([Variable("a", 2), Variable("b", 3)], {"b": ["a"]})
