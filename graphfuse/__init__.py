@@ -10,6 +10,7 @@ from .fusion import (
     FusionModel,
     GraphFusion,
     HybridFusion,
+    LateFusion,
     LogarithmicPool,
     MeanPool,
 )
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
         FusionClassifier,
         HybridFusionClassifier,
         LateFusionClassifier,
+        MaskedNMF,
+        MaskedSVD,
         TabularEncoder,
+        TextEncoder,
+        TreeEncoder,
     )
 
 __version__ = "0.1.0"
@@ -52,7 +57,11 @@ _LAZY = {  # scikit-learn is loaded when one of these is first used
     "FusionClassifier": "estimators",
     "HybridFusionClassifier": "estimators",
     "LateFusionClassifier": "estimators",
+    "MaskedNMF": "estimators",
+    "MaskedSVD": "estimators",
     "TabularEncoder": "estimators",
+    "TextEncoder": "estimators",
+    "TreeEncoder": "estimators",
 }
 
 __all__ = [
@@ -72,8 +81,11 @@ __all__ = [
     "HybridFusion",
     "HybridFusionClassifier",
     "InferenceMethod",
+    "LateFusion",
     "LateFusionClassifier",
     "LogarithmicPool",
+    "MaskedNMF",
+    "MaskedSVD",
     "MeanPool",
     "ModalityBatch",
     "Network",
@@ -83,6 +95,8 @@ __all__ = [
     "ScorePotential",
     "TablePotential",
     "TabularEncoder",
+    "TextEncoder",
+    "TreeEncoder",
     "Variable",
     "VariableElimination",
     "bayesian_network",
