@@ -85,8 +85,10 @@ def check_positive_prior(prior: Tensor, num_states: int) -> None:
 
 def _check_reads_cells(argument: str, inputs: Tensor, output: Tensor) -> None:
     """Refuse ``nan`` that came from missing cells; ``nan`` from diverged parameters is for training to name."""
-    cells = inputs.isnan().reshape(len(inputs), -1).any(-1) if inputs.numel() else inputs.new_zeros(0).bool()
-    rows = int((cells & output.isnan().any(-1)).sum()) if len(cells) else 0
+    lost = output.isnan().any(-1)
+    if not bool(lost.any()):
+        return
+    rows = int((lost & inputs.isnan().reshape(len(inputs), -1).any(-1)).sum())
     if rows:
         must = "be free of nan where cells are missing (graphfuse.encoders.MLP reads missing cells)"
         raise invalid(argument, must, f"nan in {rows} rows")

@@ -104,3 +104,20 @@ def test_bad_input_is_named(generator):
     pool = MeanPool({"a": nn.Linear(3, 2)}, target, torch.tensor([0.5, 0.5]))
     with pytest.raises(TypeError, match="model must be a MultimodalVAE; got MeanPool"):
         SubsampledELBO()(pool, batch, generator)
+
+
+def test_a_missing_cell_of_a_present_modality_is_not_explained():
+    torch.manual_seed(0)
+    model = MultimodalVAE({"x": MLP(3, 4)}, {"x": nn.Linear(2, 3)}, nn.Linear(2, 2), 2, Variable("y", 2)).double()
+    inputs = torch.tensor([[0.5, torch.nan, -1.0]], dtype=torch.float64)
+    rows = ModalityBatch({"x": inputs}, targets={"y": [-1]})
+    bound = model.elbo(rows, torch.Generator().manual_seed(1))
+    mean, precision = model.posterior(rows)
+    noise = torch.randn(1, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    decoded = model.decoders[0](mean + noise / precision.sqrt())
+    posterior, prior = Normal(mean, precision.rsqrt()), Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    expected = Normal(decoded, 1.0).log_prob(inputs.nan_to_num())[:, [0, 2]].sum(-1)
+    expected = expected - torch.distributions.kl_divergence(posterior, prior).sum(-1)
+    assert_close(bound.detach(), expected.detach())
+    bound.sum().backward()
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in model.parameters() if parameter.grad is not None)
