@@ -6,16 +6,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_type, invalid
-from ..data import ModalityBatch
-from ..evidence import fill, silence
+from ..checks import invalid
 from ..graph import Variable
 from ..logspace import logsumexp
-from ..tensor_checks import check_module_input, check_tensor
-from .base import FusionModel, flat_inputs
+from ..tensor_checks import check_tensor
+from .encoded import EncodedFusion
 
 
-class LateFusion(FusionModel):
+class LateFusion(EncodedFusion):
     """Pooled predictions of the present modalities; the prior where none is present.
 
     Args:
@@ -28,16 +26,10 @@ class LateFusion(FusionModel):
     """
 
     def __init__(self, encoders: Mapping[str, nn.Module], target: Variable, prior: Tensor) -> None:
-        super().__init__([target])
-        if not encoders:
-            raise invalid("encoders", "hold at least one encoder", "none")
+        super().__init__(encoders, target, dict.fromkeys(encoders, target.num_states))
         check_tensor("prior", prior)
         if prior.shape != (target.num_states,) or not bool((prior >= 0).all()) or abs(float(prior.sum()) - 1) > 1e-5:
             raise invalid("prior", f"be {target.num_states} probabilities that sum to 1", prior.tolist())
-        for name, encoder in encoders.items():
-            check_type(f"encoders[{name!r}]", encoder, nn.Module, "be a torch module")
-        self.modalities = tuple(encoders)
-        self.encoders = nn.ModuleList(encoders.values())
         self.register_buffer("prior", prior.detach().clone())
 
     @abstractmethod
@@ -47,24 +39,13 @@ class LateFusion(FusionModel):
         ``weights`` ``(modalities, rows, 1)`` sum to one over the present modalities and are zero for the others.
         """
 
-    def forward(self, batch: ModalityBatch) -> dict[str, Tensor]:
-        [(name, target)] = self.targets.items()
-        opinions, masks = [], []
-        for modality, encoder in zip(self.modalities, self.encoders, strict=True):
-            values, present = flat_inputs(batch, modality)
-            check_module_input(f"batch.inputs[{modality!r}]", values, encoder)
-            logits = encoder(fill(values, present))
-            if logits.shape != (len(present), target.num_states):
-                expected = (len(present), target.num_states)
-                raise invalid(f"the output of encoders[{modality!r}]", f"have shape {expected}", tuple(logits.shape))
-            opinions.append(silence(logits.log_softmax(-1), present, 1))
-            masks.append(present)
-        present = torch.stack(masks).unsqueeze(-1).to(opinions[0].dtype)
-        count = present.sum(0)
-        pooled = self.pool(torch.stack(opinions), present / count.clamp(min=1))
+    def log_probs(self, outputs: list[Tensor], present: Tensor) -> Tensor:
+        masks = present.T.unsqueeze(-1)
+        opinions = torch.where(masks, torch.stack(outputs).log_softmax(-1), 0.0)
+        count = masks.sum(0)
+        pooled = self.pool(opinions, masks / count.clamp(min=1).to(opinions.dtype))
         pooled = pooled - logsumexp(pooled, (-1,)).unsqueeze(-1)
-        prior = self.prior.log().to(pooled.dtype)  # type: ignore[operator]
-        return {name: torch.where(count > 0, pooled, prior).reshape(*batch.shape, target.num_states)}
+        return torch.where(count > 0, pooled, self.prior.log().to(pooled.dtype))  # type: ignore[operator]
 
 
 class MeanPool(LateFusion):
