@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checks import invalid
+from ..checks import invalid, listed
 from .loading import ROOT_VARIABLE, data_root
 
 if TYPE_CHECKING:
@@ -135,14 +136,40 @@ def source_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     return found.set_axis(list(columns), axis=1)
 
 
+def source_matlab(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """These arrays of a MATLAB file of a source.
+
+    Raises:
+        ValueError: If it is no such file, or lacks one of them.
+    """
+    from scipy.io import loadmat
+
+    try:
+        found = loadmat(path)
+    except (ValueError, NotImplementedError, OSError, TypeError) as error:
+        raise invalid(f"the file {path}", "be a MATLAB file", error) from None
+    for name in names:
+        if name not in found:
+            raise invalid(f"the file {path}", f"hold the array {name}", listed(key for key in found if key[0] != "_"))
+    return {name: found[name] for name in names}
+
+
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """A table as csv with a header, numbers as short as they stay exact, missing cells empty."""
     text: str = frame.to_csv(index=False, lineterminator="\n")
     return text.encode()
 
 
+def csv_gz_bytes(frame: pd.DataFrame, name: str) -> bytes:
+    """A table as a compressed csv file of this name, as pandas writes it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        frame.to_csv(path, index=False, lineterminator="\n", compression={"method": "gzip", "mtime": 0})
+        return path.read_bytes()
+
+
 def gzip_bytes(content: bytes) -> bytes:
-    """Content compressed, the same bytes for the same content: neither name nor time is stored."""
+    """Content compressed, the same bytes for the same content and the same zlib: neither name nor time is stored."""
     buffer = BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
         file.write(content)
@@ -150,7 +177,7 @@ def gzip_bytes(content: bytes) -> bytes:
 
 
 def npz_bytes(**arrays: np.ndarray) -> bytes:
-    """Arrays as a compressed npz file, the same bytes for the same arrays."""
+    """Arrays as a compressed npz file, the same bytes for the same arrays and the same zlib."""
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

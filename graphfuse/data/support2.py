@@ -106,4 +106,5 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
         ValueError: If the result is not the expected one.
     """
     content = source_file(source, "support2.csv").read_bytes()
-    FILES[0].write(root, gzip_bytes(b"row" + content.removeprefix(b'""')))
+    content = b"row" + content.removeprefix(b'""').rstrip() + b"\n"
+    FILES[0].write(root, gzip_bytes(content))

@@ -12,8 +12,8 @@ Caveats: of the 1168 articles (ids of the texts without the number of their sect
 the published split; split by group where that matters. Topics and tf-idf come from one text: two views of one modality,
 so one of them is read at a time. The 1000 words are not listed, and whether their choice and weights used the test part
 is not documented. Retrieval figures of later papers use other features and differ in their conventions.
-Layout: ``<root>/wikipedia_xmodal/wikipedia_features.npz`` and ``text_tfidf_csr.npz``, ``documents.csv.gz``; there is no
-converter from the ``.mat`` files of the repositories.
+Layout: ``<root>/wikipedia_xmodal/wikipedia_features.npz``, ``text_tfidf_csr.npz`` and ``documents.csv.gz``, which
+``prepare`` makes of the tf-idf repository's ``raw_features.mat`` and the other one's two lists of documents.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from typing import Literal
 
 import numpy as np
 
-from ..checks import check_known
+from ..checks import check_known, invalid
 from ..graph import Variable
 from .batch import ModalityBatch
 from .dataset import Dataset
-from .files import DataFile
+from .files import DataFile, csv_gz_bytes, npz_bytes, source_file, source_matlab
 
 SOURCE = "SVCL lab, UC San Diego (2010), by way of https://github.com/TongJiayan/Multimodal-Retrieve"
 FEATURES = DataFile(
     "wikipedia_xmodal/wikipedia_features.npz",
     "6b702d59861477bdd621ed04e6ea361f8372558a48e8ee303b42af4caea479c9",
-    f"the {SOURCE} (data/wiki/raw_features.mat, converted to npz)",
+    f"the {SOURCE} (graphfuse.data.prepare makes it of raw_features.mat)",
 )
 WORDS = DataFile(
     "wikipedia_xmodal/text_tfidf_csr.npz",
     "8f352e1ab9cfbe92ec6a6ad6b8033d0ef0c58e7eb8ee9c4e55b30f081ba38d25",
-    "https://github.com/azrealwang/sph (data/raw_features.mat, converted to npz)",
+    "https://github.com/azrealwang/sph (graphfuse.data.prepare makes it of data/raw_features.mat)",
 )
 DOCUMENTS = DataFile(
     "wikipedia_xmodal/documents.csv.gz",
     "87c763bfedf19d8115be876fd90f9b011ff6dc4f9133522003cb5db77f457519",
-    f"the {SOURCE} (its lists of documents, as one table)",
+    f"the {SOURCE} (graphfuse.data.prepare makes it of the lists of documents)",
 )
 FILES = (FEATURES, WORDS, DOCUMENTS)
 CATEGORIES = ("art", "biology", "geography", "history", "literature", "media", "music", "royalty", "sport", "warfare")
@@ -86,3 +86,45 @@ def _words(root: str | Path | None) -> np.ndarray:
         dense[rows, arrays[f"indices_{part}"]] = arrays[f"data_{part}"]
         parts.append(dense)
     return np.concatenate(parts)
+
+
+def prepare(source: str | Path, root: str | Path | None = None) -> None:
+    """Make the layout of ``raw_features.mat`` with its tf-idf, and of ``{train,test}set_txt_img_cat.list``.
+
+    Raises:
+        FileNotFoundError: If a file or the root is not there.
+        ValueError: If a file is not what its name says, or a result is not the expected one.
+    """
+    import pandas as pd
+
+    names = [f"{kind}_{part}" for part in ("tr", "te") for kind in ("I", "T", "T_tfidf")]
+    found = source_matlab(source_file(source, "raw_features.mat"), names)
+    features = {name: found[name] for name in names if "tfidf" not in name}
+    words: dict[str, np.ndarray] = {}
+    documents: list[list[str]] = []
+    for part, split in (("tr", "train"), ("te", "test")):
+        rows = _documents(source_file(source, f"{split}set_txt_img_cat.list"))
+        documents += [[split, *row] for row in rows]
+        features[f"y_{part}"] = np.array([int(category) for _, _, category in rows]) - 1
+        dense = found[f"T_tfidf_{part}"]
+        row_of, column_of = dense.nonzero()
+        words[f"data_{part}"] = dense[row_of, column_of].astype(np.float32)
+        words[f"indices_{part}"] = column_of.astype(np.int16)
+        words[f"indptr_{part}"] = np.searchsorted(row_of, np.arange(len(dense) + 1)).astype(np.int32)
+        words[f"shape_{part}"] = np.array(dense.shape)
+    order = ("I_tr", "T_tr", "I_te", "T_te", "y_tr", "y_te")
+    arrays = {name: features[name] for name in order}
+    FEATURES.write(root, npz_bytes(**arrays, class_names=np.array(CATEGORIES)))
+    WORDS.write(root, npz_bytes(**words))
+    table = pd.DataFrame(documents, columns=["split", "text_id", "image_id", "category"])
+    DOCUMENTS.write(root, csv_gz_bytes(table, "documents.csv.gz"))
+
+
+def _documents(path: Path) -> list[list[str]]:
+    """By row, the ids of text and image and the number of the category."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    for i, row in enumerate(rows, 1):
+        if len(row) != 3 or not row[2].isdigit():
+            must = "hold two ids and the number of a category, separated by tabs"
+            raise invalid(f"the file {path}, line {i},", must, repr("\t".join(row)[:80]))
+    return rows

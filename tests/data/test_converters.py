@@ -8,8 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import savemat
 
-from graphfuse.data import audio_visual_digits, ckd, hepatitis, load, mfeat, prepare, rosmap
+from graphfuse.data import (
+    audio_visual_digits,
+    ckd,
+    hepatitis,
+    load,
+    mfeat,
+    prepare,
+    rosmap,
+    scene15_views,
+    wikipedia_xmodal,
+)
 from graphfuse.data.files import DataFile
 
 
@@ -161,6 +172,30 @@ def test_a_damaged_file_of_images_is_refused(source, root, monkeypatch, damage):
         prepare("audio_visual_digits", source, root)
 
 
+def test_a_file_that_is_no_matlab_file_or_lacks_an_array_is_refused(source, root):
+    path = source / "Scene-15.mat"
+    path.write_bytes(b"no MATLAB file" * 20)
+    with pytest.raises(ValueError, match=r"Scene-15\.mat must be a MATLAB file; got"):
+        prepare("scene15_views", source, root)
+    savemat(path, {"X": np.zeros(3)})
+    with pytest.raises(ValueError, match=r"Scene-15\.mat must hold the array Y; got 'X'"):
+        prepare("scene15_views", source, root)
+    views = np.empty((1, 2), dtype=object)
+    views[0, :] = [np.zeros((2, 20)), np.zeros((2, 59))]
+    savemat(path, {"X": views, "Y": np.ones((2, 1))})
+    with pytest.raises(ValueError, match=r"Scene-15\.mat must hold 3 views in X; got 2"):
+        prepare("scene15_views", source, root)
+
+
+def test_a_damaged_list_of_documents_is_refused_by_its_line(source, root):
+    names = [f"{kind}_{part}" for part in ("tr", "te") for kind in ("I", "T", "T_tfidf")]
+    savemat(source / "raw_features.mat", {name: np.ones((2, 3)) for name in names})
+    (source / "trainset_txt_img_cat.list").write_text("a-1\tb\t3\na-2\tb\tart\n")
+    with pytest.raises(ValueError, match=r"cat\.list, line 2, must hold two ids .*got 'a-2.*art'"):
+        prepare("wikipedia_xmodal", source, root)
+    assert not list(root.iterdir())
+
+
 # sources rebuilt from the real files: the result is the real file, bit for bit
 
 
@@ -214,6 +249,30 @@ def test_the_folder_of_rosmap_becomes_the_real_file(source, root, real_root):
             (source / f"{number}_featname.csv").write_text("\n".join(arrays[f"feat_{view}"]) + "\n")
     prepare("rosmap", source, root)
     assert rosmap.FILES[0].content(root) == rosmap.FILES[0].content(real_root)
+
+
+def test_the_scene_views_become_the_real_file(source, root, real_root):
+    arrays = scene15_views.FILES[0].arrays(real_root)
+    views = np.empty((1, 3), dtype=object)
+    views[0, :] = [np.asfortranarray(arrays[name], dtype=np.float64) for name in scene15_views.VIEWS]
+    savemat(source / "Scene-15.mat", {"X": views, "Y": (arrays["y"] + 1).astype(np.uint8)[:, None]})
+    prepare("scene15_views", source, root)
+    assert scene15_views.FILES[0].content(root) == scene15_views.FILES[0].content(real_root)
+
+
+def test_the_wikipedia_files_become_the_real_ones(source, root, real_root):
+    features = wikipedia_xmodal.FEATURES.arrays(real_root)
+    matrices = {name: features[name] for name in ("I_tr", "I_te", "T_tr", "T_te")}
+    words = wikipedia_xmodal.load(real_root, text="words")
+    documents = wikipedia_xmodal.DOCUMENTS.table(real_root)
+    for part, split in (("tr", "train"), ("te", "test")):
+        matrices[f"T_tfidf_{part}"] = words.part(split).batch.inputs["text"].double().numpy()
+        rows = documents[documents["split"] == split].drop(columns="split")
+        rows.to_csv(source / f"{split}set_txt_img_cat.list", sep="\t", header=False, index=False)
+    savemat(source / "raw_features.mat", matrices)
+    prepare("wikipedia_xmodal", source, root)
+    for file in wikipedia_xmodal.FILES:
+        assert file.content(root) == file.content(real_root)
 
 
 @pytest.mark.slow

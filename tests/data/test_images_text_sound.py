@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from graphfuse.data import audio_visual_digits, covid_chestxray
+from graphfuse.encoders.log_mel import LogMel
 
 # chest X-rays
 
@@ -119,6 +120,21 @@ def test_sound_is_scaled_padded_with_zeros_and_cut_after_a_second(real, real_roo
         expected = np.zeros(8000)
         expected[: min(len(sound), 8000)] = (sound / abs(sound).max())[:8000]
         np.testing.assert_allclose(audio[row], expected, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_spectrograms_of_the_recordings_tell_the_digits(real):
+    data = real("audio_visual_digits")
+    spectrograms = LogMel(audio_visual_digits.SAMPLE_RATE, num_mels=20)(data.batch.inputs["audio"])
+    features = torch.nn.functional.adaptive_avg_pool2d(spectrograms[:, None], (20, 12)).flatten(1).double()
+    train = torch.tensor([part == "train" for part in data.split])
+    features = (features - features[train].mean(0)) / features[train].std(0)
+    features = torch.cat([features, torch.ones(3000, 1)], dim=1)
+    states = data.batch.targets["digit"]
+    wanted = torch.nn.functional.one_hot(states[train], 10).double()
+    weights = torch.linalg.solve(features[train].T @ features[train] + 10 * torch.eye(241), features[train].T @ wanted)
+    found = (features[~train] @ weights).argmax(1)
+    assert (found == states[~train]).double().mean() > 0.88
 
 
 def test_an_image_shows_the_digit_that_is_spoken_and_none_is_used_twice(real, real_root):
