@@ -52,5 +52,10 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
         """The most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(1)]
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     def _features(self, X: Any) -> np.ndarray:
         return scaled(self.columns_, X)

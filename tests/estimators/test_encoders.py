@@ -8,9 +8,10 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from torch import nn
 
-from graphfuse.estimators import TabularEncoder
+from graphfuse.estimators import FusionClassifier, TabularEncoder
 from graphfuse.estimators.module_encoder import ModuleEncoder
 from graphfuse.learning import FitSettings
 
@@ -146,6 +147,14 @@ def test_a_table_of_another_width_or_kind_is_refused():
         TabularEncoder().fit(pd.DataFrame({"day": pd.date_range("2020-01-01", periods=4)}), [0, 1, 0, 1])
     with pytest.raises(ValueError, match="y must have at least two classes; got 0"):
         TabularEncoder().fit(X, np.zeros(90))
+
+
+def test_given_by_hand_it_serves_graph_fusion_as_the_default_does():
+    X, y = numbers()
+    X[::4, 1] = NAN
+    assert get_tags(TabularEncoder()).input_tags.allow_nan
+    by_hand, default = (FusionClassifier(encoders=each, random_state=0).fit(X, y) for each in (TabularEncoder(), None))
+    np.testing.assert_allclose(by_hand.predict_proba(X), default.predict_proba(X), atol=1e-12)
 
 
 # torch modules
