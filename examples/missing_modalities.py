@@ -142,7 +142,7 @@ def main() -> None:
     figure, axes = plt.subplots(1, len(metrics), figsize=(4.2 * len(metrics), 4), layout="constrained")
     draw_curves(list(axes), summary, metrics)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    command = f"python examples/missing_modalities.py --data {data.name} --splits {arguments.splits}"
+    command = f"python examples/missing_modalities.py --data {data.name} --splits {arguments.splits} --epochs {arguments.epochs}"
     write(arguments.out, f"missing_modalities_{data.name}", command, __doc__, markdown(summary, metrics), figure)
 
 
