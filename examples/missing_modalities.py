@@ -139,10 +139,11 @@ def main() -> None:
     print(markdown(summary, metrics))
     if "prior" in makers:
         print(f"\nNLL above the prior's: {above_the_prior(summary)}")
-    figure, axes = plt.subplots(1, len(metrics), figsize=(4.2 * len(metrics), 4), layout="constrained")
+    figure, axes = plt.subplots(1, len(metrics), figsize=(3.6 * len(metrics), 5.5), layout="constrained")
     draw_curves(list(axes), summary, metrics)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
-    command = f"python examples/missing_modalities.py --data {data.name} --splits {arguments.splits} --epochs {arguments.epochs}"
+    settings = f"--data {data.name} --splits {arguments.splits} --epochs {arguments.epochs}"
+    command = f"python examples/missing_modalities.py {settings}"
     write(arguments.out, f"missing_modalities_{data.name}", command, __doc__, markdown(summary, metrics), figure)
 
 
@@ -225,7 +226,8 @@ def above_the_prior(summary: pd.DataFrame) -> str:
 
 
 def draw_curves(axes, summary: pd.DataFrame, metrics) -> None:
-    """One panel per metric: means over the drop rate, with bands for the intervals."""
+    """One panel per metric: means over the drop rate; bands for the intervals, of graph fusion alone if many models."""
+    crowded = summary["model"].nunique() > 7
     for metric, axis in zip(metrics, axes, strict=True):
         for i, (name, group) in enumerate(summary.groupby("model", sort=False)):
             ours = name == "graph fusion"
@@ -234,6 +236,8 @@ def draw_curves(axes, summary: pd.DataFrame, metrics) -> None:
             )
             line[0].set(label=name, zorder=4 if ours else 3, color=plt.get_cmap("tab20")(2 * i % 20 + i // 10))
             low, high = group[metric] - group[f"{metric} ±"], group[metric] + group[f"{metric} ±"]
+            if crowded and not ours:
+                continue
             axis.fill_between(group["dropped"], low, high, color=line[0].get_color(), alpha=0.08, lw=0)
         axis.set(title=metric, xlabel="drop probability of each modality", xticks=sorted(set(summary["dropped"])))
         axis.set_ylim(top=min(axis.get_ylim()[1], 1.005) if metric in UPWARDS else None)

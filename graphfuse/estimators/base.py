@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -127,7 +127,8 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         unset = [name for name, value in settings if name.split("__")[-1] == "random_state" and value is None]
         encoder.set_params(**dict.fromkeys(unset, seed))
         mixed = any(is_frame(self._template.inputs[name]) for name in modalities)
-        if mixed or get_tags(encoder).input_tags.allow_nan:
+        first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder  # what reads the gaps
+        if mixed or get_tags(first).input_tags.allow_nan:
             return encoder
         return make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), encoder)
 
