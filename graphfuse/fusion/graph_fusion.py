@@ -128,9 +128,21 @@ class GraphFusion(FusionModel):
         """The joint log-likelihood ``(num_subsets, *batch)`` in nats under each subset; every row is encoded once."""
         self.check_targets(batch)
         masks, tables = subset_masks(batch, subsets), self.log_potentials(batch)
+        alike: dict[tuple[str, ...], list[str]] = {}  # factors of one scope become one table before inference
         for name, potential in self.potential_of.items():
             if potential.modality is not None:
-                tables[name] = silence(tables[name], masks[potential.modality], len(self.graph.scopes[name]))
+                alike.setdefault(self.graph.scopes[name], []).append(name)
+        for scope, names in alike.items():
+            kept = [masks[str(self.potential_of[name].modality)] for name in names]
+            stacked = torch.stack([tables[name] for name in names])
+            if bool(stacked.isfinite().all()):
+                weights = torch.stack([mask.flatten() for mask in kept], -1).to(stacked.dtype)
+                together = torch.tensordot(weights, stacked, dims=1)
+            else:
+                silenced = (silence(table, mask, len(scope)) for table, mask in zip(stacked, kept, strict=True))
+                together = torch.stack(list(silenced)).sum(0)
+            tables |= {name: together.new_zeros(self.graph.shape(scope)) for name in names[1:]}
+            tables[names[0]] = together
         return self._conditional(batch, tables).expand(len(subsets), *batch.shape)
 
     def joint_log_likelihood(self, batch: ModalityBatch) -> Tensor:

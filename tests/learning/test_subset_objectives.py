@@ -115,3 +115,22 @@ def test_the_joint_likelihood_of_a_generative_star_is_the_mixture_density(genera
     assert_close(joint_nll(model, rows, generator).detach(), -torch.stack(expected).log().mean())
     with pytest.raises(TypeError, match="model must be a GraphFusion; got LogarithmicPool"):
         joint_nll(pool(), rows, generator)
+
+
+def test_subsets_of_modalities_that_rule_states_out_are_exact_too(generator):
+    forbids = torch.tensor([0.0, -torch.inf], dtype=torch.float64)
+    prior = TablePotential(torch.zeros(2).double())
+    sources = {name: NeuralPotential(torch.nn.Identity(), (2,), name) for name in "ab"}
+    model = GraphFusion(star(TARGET, ["a", "b"]), {"prior": prior, **sources}, ["y"])
+    opinions = torch.randn(5, 2, generator=generator).double()
+
+    class Says(torch.nn.Module):
+        def forward(self, inputs):
+            return forbids.expand(len(inputs), 2)
+
+    model.potentials[1].encoder = Says()
+    rows = ModalityBatch({"a": opinions, "b": opinions}, targets={"y": torch.tensor([0, 1, -1, 1, 0])})
+    subsets = [(), ("a",), ("b",), ("a", "b")]
+    found = model.subset_log_likelihoods(rows, subsets)
+    assert_close(found, FusionModel.subset_log_likelihoods(model, rows, subsets))
+    assert found[1].tolist() == [0.0, -torch.inf, 0.0, -torch.inf, 0.0]
