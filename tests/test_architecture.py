@@ -41,7 +41,7 @@ def room(path: Path) -> str:
 
 
 def imports(path: Path) -> list[tuple[ast.stmt, int, str]]:
-    """Every import as (statement, level, module), those for type checkers left out."""
+    """Every import as (statement, level, module); of those for type checkers, the ones within the package."""
     tree = ast.parse(path.read_text())
     typing_only = {
         id(inner)
@@ -51,7 +51,7 @@ def imports(path: Path) -> list[tuple[ast.stmt, int, str]]:
     }
     found = []
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if id(node) in typing_only and not (isinstance(node, ast.ImportFrom) and node.level):
             continue
         if isinstance(node, ast.Import):
             found += [(node, 0, alias.name) for alias in node.names]

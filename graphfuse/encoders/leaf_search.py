@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .tree_ensemble import TreeEnsemble
-
 _MAX_LEAVES, _MAX_COLUMNS = 64, 64  # bits in a vector; beyond as many columns a walk reads less
 _TREES = 128  # whose tables fit a processor's cache
+
+
+class Trees(Protocol):
+    """What a search reads of binary trees: the arrays of their nodes, as in ``TreeEnsemble``."""
+
+    @property
+    def feature(self) -> np.ndarray:
+        """Column that a node reads, ``(num_nodes,)``; -1 at a leaf."""
+
+    @property
+    def threshold(self) -> np.ndarray:
+        """``(num_nodes,)``; a row goes left where its value is at most this."""
+
+    @property
+    def left(self) -> np.ndarray:
+        """Left child, ``(num_nodes,)``."""
+
+    @property
+    def right(self) -> np.ndarray:
+        """Right child, ``(num_nodes,)``."""
+
+    @property
+    def missing_go_left(self) -> np.ndarray:
+        """Where ``nan`` goes, bool ``(num_nodes,)``."""
+
+    @property
+    def roots(self) -> np.ndarray:
+        """First node of each tree, ``(num_trees,)``."""
 
 
 class BitVectors:
@@ -22,7 +47,7 @@ class BitVectors:
     Reference: Lucchese et al. (2015), QuickScorer.
     """
 
-    def __init__(self, trees: TreeEnsemble) -> None:
+    def __init__(self, trees: Trees) -> None:
         inner, tree, first, size = _leaves_below(trees)
         num_leaves = size[trees.roots]
         self.word = np.uint32 if num_leaves.max(initial=0) <= 32 else np.uint64
@@ -39,7 +64,7 @@ class BitVectors:
         ]
 
     @staticmethod
-    def suit(trees: TreeEnsemble) -> bool:
+    def suit(trees: Trees) -> bool:
         """Whether the trees have few enough leaves, and read few enough columns."""
         *_, size = _leaves_below(trees)
         return bool(size[trees.roots].max(initial=0) <= _MAX_LEAVES) and len(np.unique(trees.feature)) <= _MAX_COLUMNS
@@ -61,7 +86,7 @@ class BitVectors:
         return found
 
     def _tables(
-        self, trees: TreeEnsemble, start: int, inner: np.ndarray, tree: np.ndarray, kept: np.ndarray
+        self, trees: Trees, start: int, inner: np.ndarray, tree: np.ndarray, kept: np.ndarray
     ) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """By column, its thresholds, and what is left of each tree by the number of them that a value exceeds."""
         own = (tree >= start) & (tree < start + _TREES)
@@ -87,7 +112,7 @@ class Walk:
     sends a gap right or left.
     """
 
-    def __init__(self, trees: TreeEnsemble, num_features: int) -> None:
+    def __init__(self, trees: Trees, num_features: int) -> None:
         self.is_leaf = trees.feature < 0
         self.column = np.where(self.is_leaf, 0, trees.feature + num_features * trees.missing_go_left).astype(np.int32)
         self.threshold = trees.threshold.astype(np.float64)
@@ -111,7 +136,7 @@ class Walk:
         return leaves.reshape(len(inputs), len(self.roots))
 
 
-def _leaves_below(trees: TreeEnsemble) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _leaves_below(trees: Trees) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The inner nodes; of every node its tree, its first leaf counted from the left of the tree, and its leaves."""
     tree, first = np.zeros(len(trees.feature), dtype=np.int64), np.zeros(len(trees.feature), dtype=np.int64)
     size = np.ones(len(trees.feature), dtype=np.int64)
