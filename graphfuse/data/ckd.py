@@ -24,6 +24,7 @@ from ..graph import Variable
 from .batch import ModalityBatch
 from .dataset import Dataset
 from .files import DataFile, csv_bytes, source_file
+from .formats import source_arff
 
 SOURCE = "UCI Machine Learning Repository, Chronic Kidney Disease, https://doi.org/10.24432/C5G020"
 FILES = (
@@ -86,15 +87,7 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
     import pandas as pd
 
     path = source_file(source, "chronic_kidney_disease_full.arff")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    starts = [i for i, line in enumerate(lines, 1) if line.strip().lower() == "@data"]
-    if not starts:
-        raise invalid(f"the file {path}", "have a line @data", "none")
-    rows = {i: [cell.strip() for cell in line.split(",")] for i, line in enumerate(lines, 1) if i > starts[0]}
-    rows = {i: row for i, row in rows.items() if row != [""]}
-    for i, row in rows.items():
-        if len(row) != len(COLUMNS):
-            raise invalid(f"the file {path}, line {i},", f"have {len(COLUMNS)} values", len(row))
+    _, rows = source_arff(path, len(COLUMNS))
     frame = pd.DataFrame(rows.values(), columns=list(COLUMNS)).replace("?", None)
     for column in set(COLUMNS) - set(WORDS) - {"class"}:
         try:

@@ -24,15 +24,16 @@ class Dataset:
         name: Name of the data set.
         batch: Its rows; ``batch.targets[target.name]`` holds the states of the target, int64 ``(num_rows,)``.
         target: The variable to predict, with the names of its classes as states.
-        groups: By row, what it shares with others (a hospital, a person), for splits that keep groups together.
+        groups: By row, what it shares with others (a person, an article), for splits that keep groups together.
         source: Where the data come from.
         split: By row, the part it belongs to, ``"train"`` and ``"test"`` or the number of its fold; None if the rows
             are not split. Rows of a fold are the test rows of that fold.
         other_targets: Further variables to predict, each with its states in ``batch.targets``.
+        sites: By row, where it comes from (a hospital), for questions about places that were never seen.
 
     Raises:
-        ValueError: If the batch lacks a target or holds a state beyond it, two targets share a name, or groups or
-            split do not match the rows.
+        ValueError: If the batch lacks a target or holds a state beyond it, two targets share a name, or groups,
+            split or sites do not match the rows.
 
     Example:
         >>> import torch
@@ -54,6 +55,7 @@ class Dataset:
     source: str = ""
     split: tuple[str, ...] | None = None
     other_targets: tuple[Variable, ...] = ()
+    sites: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_name("the name of a data set", self.name)
@@ -65,7 +67,7 @@ class Dataset:
         for i, variable in enumerate(self.other_targets):
             self._check_target(f"other_targets[{i}]", variable)
         check_unique("the names of target and other_targets", [variable.name for variable in self.targets])
-        for argument, what in (("groups", "group"), ("split", "part")):
+        for argument, what in (("groups", "group"), ("split", "part"), ("sites", "site")):
             names = getattr(self, argument)
             if names is not None:
                 object.__setattr__(self, argument, tuple(names))
@@ -117,9 +119,11 @@ class Dataset:
 
     def __getitem__(self, rows: Any) -> Dataset:
         kept = ModalityBatch({"row": np.arange(len(self))})[rows].inputs["row"].reshape(-1).tolist()
-        groups = None if self.groups is None else tuple(self.groups[i] for i in kept)
-        split = None if self.split is None else tuple(self.split[i] for i in kept)
-        return Dataset(self.name, self.batch[kept], self.target, groups, self.source, split, self.other_targets)
+        rows = self.batch[kept]
+        groups, split, sites = (
+            None if names is None else tuple(names[i] for i in kept) for names in (self.groups, self.split, self.sites)
+        )
+        return Dataset(self.name, rows, self.target, groups, self.source, split, self.other_targets, sites)
 
     def __iter__(self) -> Iterator[Dataset]:
         return (self[i] for i in range(len(self)))
@@ -127,5 +131,6 @@ class Dataset:
     def __repr__(self) -> str:
         targets = listed(variable.name for variable in self.targets)
         groups = f", groups: {len(set(self.groups))}" if self.groups is not None else ""
+        groups += f", sites: {len(set(self.sites))}" if self.sites is not None else ""
         split = ", ".join(f"{name} {self.split.count(name)}" for name in self.parts) if self.split is not None else ""
         return f"Dataset({self.name!r}, target={targets}{groups}{split and ', split: ' + split}, {self.batch!r})"

@@ -10,7 +10,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -134,6 +134,22 @@ def source_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFra
     if found.shape[1] != len(columns):
         raise invalid(f"the file {path}", f"have {len(columns)} columns", found.shape[1])
     return found.set_axis(list(columns), axis=1)
+
+
+def source_numbers(path: Path, separator: Literal[",", " "], num_columns: int | None = None) -> np.ndarray:
+    """The numbers of a text file of a source without header, quoted or not, as float64 ``(num_rows, num_columns)``.
+
+    Raises:
+        ValueError: If it holds anything else, or has another number of columns than asked for.
+    """
+    try:
+        found = np.loadtxt(path, delimiter=separator.strip() or None, ndmin=2, quotechar='"')
+    except ValueError as error:
+        words = "commas" if separator == "," else "blanks"
+        raise invalid(f"the file {path}", f"hold numbers separated by {words}", error) from None
+    if num_columns not in (None, found.shape[1]):
+        raise invalid(f"the file {path}", f"have {num_columns} columns", found.shape[1])
+    return found
 
 
 def source_matlab(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -67,7 +67,7 @@ def load(root: str | Path | None = None) -> Dataset:
 
     Modalities of numbers are float64 tensors ``(920, num_columns)``: age in years, trestbps in mm Hg, chol in mg/dl,
     thalach in beats a minute, oldpeak in mm, sex 1 for male. Those with categories (symptoms, resting_ecg, exercise,
-    nuclear) are DataFrames. Groups are the hospitals.
+    nuclear) are DataFrames. Sites are the hospitals.
 
     Args:
         root: Folder that holds ``heart_disease/``; the environment variable ``GRAPHFUSE_DATA`` if None.
@@ -89,11 +89,11 @@ def load(root: str | Path | None = None) -> Dataset:
 
     folder = data_root(root) / "heart_disease"
     rows: list[list[float]] = []
-    groups: list[str] = []
+    sites: list[str] = []
     for hospital, (file, num_rows) in HOSPITALS.items():
         found = _read(folder / file, num_rows)
         rows += found
-        groups += [hospital] * num_rows
+        sites += [hospital] * num_rows
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in ZERO_IS_MISSING:
         frame[column] = frame[column].mask(frame[column] == 0)
@@ -102,7 +102,7 @@ def load(root: str | Path | None = None) -> Dataset:
     states = (frame["num"] > 0).to_numpy(dtype="int64")
     batch = ModalityBatch.from_frame(frame, MODALITIES, targets={TARGET.name: states})
     source = "UCI Machine Learning Repository, Heart Disease, https://doi.org/10.24432/C52P4X"
-    return Dataset("heart_disease", batch, TARGET, tuple(groups), source)
+    return Dataset("heart_disease", batch, TARGET, source=source, sites=tuple(sites))
 
 
 def _category(codes: pd.Series, names: dict[int, str]) -> pd.Series:

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks import invalid
 from ..graph import Variable
 from .batch import ModalityBatch
 from .dataset import Dataset
-from .files import DataFile, npz_bytes, source_file
+from .files import DataFile, npz_bytes, source_file, source_numbers
 
 SOURCE = "UCI Machine Learning Repository, Multiple Features, https://doi.org/10.24432/C5HC70"
 FILES = (
@@ -63,9 +62,6 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
     """
     arrays = {}
     for view, dtype in VIEWS.items():
-        path = source_file(source, f"mfeat-{view}")
-        try:
-            arrays[view] = np.asfortranarray(np.loadtxt(path, ndmin=2).astype(dtype))  # as the file stores it
-        except ValueError as error:
-            raise invalid(f"the file {path}", "hold numbers separated by blanks", error) from None
+        found = source_numbers(source_file(source, f"mfeat-{view}"), " ")
+        arrays[view] = np.asfortranarray(found.astype(dtype))  # as the file stores it
     FILES[0].write(root, npz_bytes(**arrays, y=np.arange(NUM_ROWS) // (NUM_ROWS // TARGET.num_states)))

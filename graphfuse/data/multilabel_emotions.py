@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .dataset import Dataset
 from .files import DataFile
-from .multilabel_folds import ORIGIN, read_folds
+from .multilabel_folds import ORIGIN, prepare_folds, read_folds
 
 FILES = (
     DataFile(
@@ -27,6 +27,7 @@ FILES = (
     ),
 )
 MODALITIES = {"timbre": slice(0, 64), "rhythm": slice(64, 72)}
+NUM_LABELS = 6
 
 
 def load(root: str | Path | None = None) -> Dataset:
@@ -42,3 +43,13 @@ def load(root: str | Path | None = None) -> Dataset:
     Reference: Trohidis et al. (2008), Multi-label classification of music into emotions.
     """
     return read_folds("multilabel_emotions", FILES[0], MODALITIES, root)
+
+
+def prepare(source: str | Path, root: str | Path | None = None) -> None:
+    """Make the layout of ``emotions.orig.arff.gz`` and ``emotions.discr.arff.gz``.
+
+    Raises:
+        FileNotFoundError: If a file or the root is not there.
+        ValueError: If a file holds anything but numbers, or the result is not the expected one.
+    """
+    prepare_folds(FILES[0], MODALITIES, NUM_LABELS, source, root)

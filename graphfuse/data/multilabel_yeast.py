@@ -8,7 +8,7 @@ Split: five published folds of 484, 484, 484, 483 and 482 test rows.
 Missing: none; drop modalities to study gaps.
 Caveats: each row has length 1 over all columns, so the length of one modality tells that of the other: rescale each
 modality. The two groups of columns are not named in the source. ``Class12`` and ``Class13`` agree in 99.3 % of the
-rows. In four small groups of rows the fold was settled by their order.
+rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .dataset import Dataset
 from .files import DataFile
-from .multilabel_folds import ORIGIN, read_folds
+from .multilabel_folds import ORIGIN, prepare_folds, read_folds
 
 FILES = (
     DataFile(
@@ -27,6 +27,7 @@ FILES = (
     ),
 )
 MODALITIES = {"expression": slice(0, 79), "profile": slice(79, 103)}
+NUM_LABELS = 14
 
 
 def load(root: str | Path | None = None) -> Dataset:
@@ -42,3 +43,13 @@ def load(root: str | Path | None = None) -> Dataset:
     Reference: Elisseeff and Weston (2001), A kernel method for multi-labelled classification.
     """
     return read_folds("multilabel_yeast", FILES[0], MODALITIES, root)
+
+
+def prepare(source: str | Path, root: str | Path | None = None) -> None:
+    """Make the layout of ``yeast.orig.arff.gz`` and ``yeast.discr.arff.gz``.
+
+    Raises:
+        FileNotFoundError: If a file or the root is not there.
+        ValueError: If a file holds anything but numbers, or the result is not the expected one.
+    """
+    prepare_folds(FILES[0], MODALITIES, NUM_LABELS, source, root)

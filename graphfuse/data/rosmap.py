@@ -19,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks import invalid
 from ..graph import Variable
 from .batch import ModalityBatch
 from .dataset import Dataset
-from .files import DataFile, npz_bytes, source_file
+from .files import DataFile, npz_bytes, source_file, source_numbers
 
 SOURCE = "https://github.com/txWang/MOGONET, folder ROSMAP"
 FILES = (
@@ -71,19 +70,12 @@ def prepare(source: str | Path, root: str | Path | None = None) -> None:
     """
     arrays: dict[str, np.ndarray] = {}
     for view, number in VIEWS.items():
-        parts = [_numbers(source_file(source, f"{number}_{part}.csv")) for part in ("tr", "te")]
+        parts = [source_numbers(source_file(source, f"{number}_{part}.csv"), ",") for part in ("tr", "te")]
         arrays[f"X_{view}"] = np.concatenate(parts)
         names = source_file(source, f"{number}_featname.csv").read_text(encoding="utf-8").splitlines()
         arrays[f"feat_{view}"] = np.array([name.strip() for name in names if name.strip()])
-    labels = [_numbers(source_file(source, f"labels_{part}.csv"))[:, 0] for part in ("tr", "te")]
+    labels = [source_numbers(source_file(source, f"labels_{part}.csv"), ",")[:, 0] for part in ("tr", "te")]
     arrays["y"] = np.concatenate(labels).astype(np.int64)
     arrays["is_test"] = np.repeat([False, True], [len(part) for part in labels])
     arrays["class_names"] = np.array(TARGET.states)
     FILES[0].write(root, npz_bytes(**arrays))
-
-
-def _numbers(path: Path) -> np.ndarray:
-    try:
-        return np.loadtxt(path, delimiter=",", ndmin=2)
-    except ValueError as error:
-        raise invalid(f"the file {path}", "hold numbers separated by commas", error) from None

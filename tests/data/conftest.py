@@ -1,13 +1,16 @@
-"""The real data sets, where they are at hand."""
+"""The real data sets, where they are at hand, and folders for converters."""
 
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from graphfuse.data import Dataset, load
+from graphfuse.data.files import DataFile
 
 
 @pytest.fixture
@@ -27,3 +30,29 @@ def real(real_root: Path) -> Callable[[str], Dataset]:
 @lru_cache(maxsize=3)
 def _load(name: str) -> Dataset:
     return load(name)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "root"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def expect(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, bytes], DataFile]:
+    """Lets a module of one file expect this content in place of the real one."""
+
+    def replace(module: ModuleType, content: bytes) -> DataFile:
+        file = DataFile(module.FILES[0].path, sha256(content).hexdigest(), "a test")
+        monkeypatch.setattr(module, "FILES", (file,))
+        return file
+
+    return replace

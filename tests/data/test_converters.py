@@ -2,7 +2,6 @@
 
 import gzip
 import wave
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy.io import savemat
 from graphfuse.data import (
     audio_visual_digits,
     ckd,
+    cmu_mosi,
     hepatitis,
     load,
     mfeat,
@@ -21,28 +21,7 @@ from graphfuse.data import (
     scene15_views,
     wikipedia_xmodal,
 )
-from graphfuse.data.files import DataFile
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "root"
-    folder.mkdir()
-    return folder
-
-
-def expect(monkeypatch: pytest.MonkeyPatch, module: object, content: bytes) -> DataFile:
-    """Let the module expect this content in place of the real one."""
-    file = DataFile(module.FILES[0].path, sha256(content).hexdigest(), "a test")
-    monkeypatch.setattr(module, "FILES", (file,))
-    return file
+from graphfuse.data.files import npz_bytes
 
 
 def long_numbers(table: pd.DataFrame, decimals: int) -> str:
@@ -60,7 +39,7 @@ def long_numbers(table: pd.DataFrame, decimals: int) -> str:
 # small sources
 
 
-def test_hepatitis_gets_a_header_and_empty_cells(source, root, monkeypatch):
+def test_hepatitis_gets_a_header_and_empty_cells(source, root, expect):
     (source / "hepatitis.data").write_text(
         "2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.00,85,18,4.0,?,1\n1,50,1,?,2,1,2,2,1,2,2,2,2,2,0.90,135,42,3.5,61,2\n"
     )
@@ -68,7 +47,7 @@ def test_hepatitis_gets_a_header_and_empty_cells(source, root, monkeypatch):
     expected = (
         f"{names}\n2,30,2,1,2,2,2,2,1,2,2,2,2,2,1.0,85,18,4.0,,1\n1,50,1,,2,1,2,2,1,2,2,2,2,2,0.9,135,42,3.5,61,2\n"
     )
-    file = expect(monkeypatch, hepatitis, expected.encode())
+    file = expect(hepatitis, expected.encode())
     prepare("hepatitis", source, root)
     assert file.content(root) == expected.encode()
     batch = load("hepatitis", root).batch
@@ -87,13 +66,13 @@ ARFF = """@relation kidney
 """
 
 
-def test_kidney_rows_lose_stray_blanks(source, root, monkeypatch):
+def test_kidney_rows_lose_stray_blanks(source, root, expect):
     (source / "chronic_kidney_disease_full.arff").write_text(ARFF)
     rows = [
         "48.0,80.0,1.02,1.0,0.0,,normal,notpresent,notpresent,121.0,36.0,1.2,,,15.4,44.0,7800.0,5.2,yes,yes,no,good,no,no,ckd",
         ",70.0,1.01,,0.0,abnormal,normal,present,notpresent,,20.0,0.9,140.0,4.5,14.0,41.0,6200.0,5.0,no,no,no,poor,yes,no,notckd",
     ]
-    file = expect(monkeypatch, ckd, "\n".join([",".join(ckd.COLUMNS), *rows, ""]).encode())
+    file = expect(ckd, "\n".join([",".join(ckd.COLUMNS), *rows, ""]).encode())
     prepare("ckd", source, root)
     assert file.content(root).decode().splitlines()[1:] == rows
     data = load("ckd", root)
@@ -196,6 +175,55 @@ def test_a_damaged_list_of_documents_is_refused_by_its_line(source, root):
     assert not list(root.iterdir())
 
 
+def mosi(folder: Path, names: list[str], rows: list[int]) -> None:
+    """A source of two utterances to train and one to test, with these names and these rows of the list of names."""
+    (folder / "transcripts.csv").write_text("".join(f'"{name}","GOOD, REALLY","9","1"\n' for name in names))
+    for view in ("text", "audio", "video"):
+        (folder / view).mkdir(exist_ok=True)
+        (folder / view / f"{view}_train0.csv").write_text('"0.1","2.0","1"\n"-0.30000000000000004","4.5","0"\n')
+        (folder / view / f"{view}_test0.csv").write_text('"7.0","1e-3","1"\n')
+    (folder / "text_train.csv").write_text("".join(f'"{row}","0.1","2.0"\n' for row in rows[:2]))
+    (folder / "text_test.csv").write_text(f'"{rows[2]}","7.0","0.001"\n')
+
+
+def test_utterances_get_their_names_from_the_list_of_transcripts(source, root, expect, monkeypatch):
+    monkeypatch.setattr(cmu_mosi, "MODALITIES", dict.fromkeys(cmu_mosi.MODALITIES, 2))
+    mosi(source, ["a_b_1", "a_b_12", "-c_3"], [1, 0, 2])
+    rows = np.array([[0.1, 2.0], [-0.3, 4.5], [7.0, 0.001]], dtype=np.float32, order="F")
+    names = {"video_id": np.array(["a_b", "a_b", "-c"]), "segment": np.array([12, 1, 3], dtype=np.int32)}
+    labels = {"y": np.array([1, 0, 1]), "is_test": np.array([False, False, True])}
+    expect(cmu_mosi, npz_bytes(text=rows, audio=rows, video=rows, **labels, **names))
+    prepare("cmu_mosi", source, root)
+    data = load("cmu_mosi", root)
+    assert (data.groups, data.split) == (("a_b", "a_b", "-c"), ("train", "train", "test"))
+    assert data.labels.tolist() == ["positive", "negative", "positive"]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "message"),
+    [
+        (["a_1", "b-2"], [0, 1, 0], r"transcripts\.csv, line 2, must begin with a video and .*; got 'b-2'"),
+        (["a_1", "a_2"], [0, 2, 0], r"text_train\.csv, line 2, must begin with a row of .* from 0 to 1; got 2"),
+        (["a_1", "a_2"], [0, 1, -1], r"text_test\.csv, line 1, must begin with a row of .* from 0 to 1; got -1"),
+    ],
+)
+def test_an_utterance_without_a_name_is_refused_by_its_line(source, root, monkeypatch, names, rows, message):
+    monkeypatch.setattr(cmu_mosi, "MODALITIES", dict.fromkeys(cmu_mosi.MODALITIES, 2))
+    mosi(source, names, rows)
+    with pytest.raises(ValueError, match=message):
+        prepare("cmu_mosi", source, root)
+    assert not list(root.iterdir())
+
+
+def test_features_of_utterances_of_another_size_are_refused(source, root):
+    mosi(source, ["a_1"], [0, 0, 0])
+    with pytest.raises(ValueError, match=r"text_train0\.csv must have 101 columns; got 3"):
+        prepare("cmu_mosi", source, root)
+    (source / "text" / "text_train0.csv").write_text('"1.0","high"\n')
+    with pytest.raises(ValueError, match=r"text_train0\.csv must hold numbers separated by commas; got .*high"):
+        prepare("cmu_mosi", source, root)
+
+
 # sources rebuilt from the real files: the result is the real file, bit for bit
 
 
@@ -273,6 +301,23 @@ def test_the_wikipedia_files_become_the_real_ones(source, root, real_root):
     prepare("wikipedia_xmodal", source, root)
     for file in wikipedia_xmodal.FILES:
         assert file.content(root) == file.content(real_root)
+
+
+def test_the_tables_of_mosi_become_the_real_file(source, root, real_root):
+    arrays = cmu_mosi.FILES[0].arrays(real_root)
+    names = [f"{video}_{segment}" for video, segment in zip(arrays["video_id"], arrays["segment"], strict=True)]
+    listed = sorted(names)
+    (source / "transcripts.csv").write_text("".join(f'"{name}","WORDS","93","1"\n' for name in listed))
+    for part, rows in (("train", ~arrays["is_test"]), ("test", arrays["is_test"])):
+        for view in cmu_mosi.MODALITIES:
+            (source / view).mkdir(exist_ok=True)
+            table = np.column_stack([arrays[view], arrays["y"]])[rows].astype(np.float64)
+            lines = [",".join(f'"{value!r}"' for value in row) for row in table.tolist()]
+            (source / view / f"{view}_{part}0.csv").write_text("\n".join(lines) + "\n")
+        places = [listed.index(names[i]) for i in np.flatnonzero(rows)]
+        np.savetxt(source / f"text_{part}.csv", np.column_stack([places, arrays["text"][rows]]), delimiter=",")
+    prepare("cmu_mosi", source, root)
+    assert cmu_mosi.FILES[0].content(root) == cmu_mosi.FILES[0].content(real_root)
 
 
 @pytest.mark.slow

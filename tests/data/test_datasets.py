@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_rows_of_a_data_set_keep_their_groups_and_targets(key):
     assert len(found) == len(expected)
     assert found.groups == tuple(data.groups[i] for i in expected)
     assert found.labels.tolist() == data.labels[expected].tolist()
+    assert replace(data, sites=data.groups)[key].sites == found.groups
     assert (found.name, found.target, found.source) == (data.name, data.target, data.source)
 
 
@@ -73,6 +75,11 @@ REFUSED = {
         lambda: Dataset("d", BATCH, Variable("flu", 1)),
         ValueError,
         r"batch.targets\['flu'\] must be below num_states, 1; got 1",
+    ),
+    "too few sites": (
+        lambda: Dataset("d", BATCH, FLU, sites=("north",)),
+        ValueError,
+        "sites must name the site of each of 4 rows; got 1 names",
     ),
     "too few groups": (
         lambda: Dataset("d", BATCH, FLU, ("north",)),
@@ -217,7 +224,7 @@ def column(data: Dataset, name: str) -> pd.Series:
 @needs_files
 def test_heart_disease_has_the_patients_and_the_sick_of_four_hospitals():
     data = load("heart_disease")
-    sick = pd.Series(data.labels == "present").groupby(pd.Series(data.groups)).agg(["size", "sum"])
+    sick = pd.Series(data.labels == "present").groupby(pd.Series(data.sites)).agg(["size", "sum"])
     assert sick["size"].to_dict() == {"Cleveland": 303, "Hungary": 294, "Switzerland": 123, "Long Beach": 200}
     assert sick["sum"].to_dict() == {"Cleveland": 139, "Hungary": 106, "Switzerland": 115, "Long Beach": 149}
 
@@ -226,7 +233,7 @@ def test_heart_disease_has_the_patients_and_the_sick_of_four_hospitals():
 @pytest.mark.parametrize("name", RATES)
 def test_the_share_of_missing_cells_is_the_documented_one(name):
     data = load("heart_disease")
-    missing = column(data, name).isna().groupby(pd.Series(data.groups)).mean()
+    missing = column(data, name).isna().groupby(pd.Series(data.sites)).mean()
     for hospital, expected in zip(HOSPITALS, RATES[name], strict=True):
         assert missing[hospital] == pytest.approx(expected, abs=0.0006), hospital
 
@@ -253,7 +260,7 @@ def test_blocks_with_codes_are_frames_of_categories_and_the_others_tensors():
     assert frames == {"symptoms", "resting_ecg", "exercise", "nuclear"}
     for name in ("cp", "restecg", "slope", "thal"):
         assert isinstance(column(data, name).dtype, pd.CategoricalDtype)
-    counts = column(data, "thal").groupby(pd.Series(data.groups)).value_counts()
+    counts = column(data, "thal").groupby(pd.Series(data.sites)).value_counts()
     assert counts["Cleveland"].to_dict() == {"normal": 166, "reversible defect": 117, "fixed defect": 18}
     assert column(data, "cp")[:3].tolist() == ["typical", "asymptomatic", "asymptomatic"]
 

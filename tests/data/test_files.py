@@ -192,8 +192,8 @@ def test_the_checksums_are_those_of_the_list_beside_the_files(real_root):
 
 
 def test_only_data_sets_with_a_converter_are_prepared(tmp_path):
-    with pytest.raises(ValueError, match=r"name must be one of .*'mfeat'.*got 'cmu_mosi'"):
-        prepare("cmu_mosi", tmp_path, tmp_path)
+    with pytest.raises(ValueError, match=r"name must be one of .*'mfeat'.*got 'breast_cancer'"):
+        prepare("breast_cancer", tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("name", PREPARED)
