@@ -1,13 +1,35 @@
-"""Scores of predictions, and how sure they are."""
+"""Scores of predictions, how sure they are, and which model is better."""
 
+from .calibration import calibration_bins, expected_calibration_error, pooled_calibration_error
 from .intervals import mean_interval
-from .metrics import accuracy, auroc, brier_score, expected_calibration_error, negative_log_likelihood
+from .metrics import accuracy, auroc, brier_score, macro_f1, negative_log_likelihood
+from .monotonicity import confidence_rises
+from .paired import corrected_t_test, holm, wilcoxon_test
+from .ranks import cliques, critical_difference, friedman_test, mean_ranks
+from .risk_coverage import aurc, risk_at, risk_coverage
+from .robustness import area_under_levels, effective_robustness
 
 __all__ = [
     "accuracy",
+    "area_under_levels",
+    "aurc",
     "auroc",
     "brier_score",
+    "calibration_bins",
+    "cliques",
+    "confidence_rises",
+    "corrected_t_test",
+    "critical_difference",
+    "effective_robustness",
     "expected_calibration_error",
+    "friedman_test",
+    "holm",
+    "macro_f1",
     "mean_interval",
+    "mean_ranks",
     "negative_log_likelihood",
+    "pooled_calibration_error",
+    "risk_at",
+    "risk_coverage",
+    "wilcoxon_test",
 ]

@@ -40,15 +40,23 @@ def mean_interval(values: ArrayLike, test_fraction: float, level: float = 0.95) 
     """
     from scipy.stats import t
 
+    mean, error, num_splits = mean_and_error("values", values, test_fraction)
+    if not 0.0 < level < 1.0:
+        raise invalid("level", "lie strictly between 0 and 1", level)
+    return mean, float(t.ppf((1.0 + level) / 2.0, num_splits - 1)) * error
+
+
+def mean_and_error(argument: str, values: ArrayLike, test_fraction: float) -> tuple[float, float, int]:
+    """The mean of scores over splits, its corrected standard error, and the number of splits."""
     scores = np.asarray(values, dtype=np.float64)
     if scores.ndim != 1:
-        raise invalid("values", "have one dimension, one score a split", f"shape {scores.shape}")
-    check_count("the number of values", len(scores), 2)
+        raise invalid(argument, "have one dimension, one score a split", f"shape {scores.shape}")
+    check_count(f"the number of {argument}", len(scores), 2)
     if not np.isfinite(scores).all():
-        raise invalid("values", "be finite", float(scores[~np.isfinite(scores)][0]))
-    for argument, value in (("test_fraction", test_fraction), ("level", level)):
-        if not 0.0 < value < 1.0:
-            raise invalid(argument, "lie strictly between 0 and 1", value)
+        raise invalid(argument, "be finite", float(scores[~np.isfinite(scores)][0]))
+    if not 0.0 < test_fraction < 1.0:
+        raise invalid("test_fraction", "lie strictly between 0 and 1", test_fraction)
+    if (scores == scores[0]).all():  # their mean may be rounded, which would leave a spread
+        return float(scores[0]), 0.0, len(scores)
     factor = 1.0 / len(scores) + test_fraction / (1.0 - test_fraction)
-    quantile = float(t.ppf((1.0 + level) / 2.0, len(scores) - 1))
-    return float(scores.mean()), quantile * sqrt(factor * float(scores.var(ddof=1)))
+    return float(scores.mean()), sqrt(factor * float(scores.var(ddof=1))), len(scores)

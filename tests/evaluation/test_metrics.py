@@ -5,22 +5,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
 
-from graphfuse.evaluation import accuracy, auroc, brier_score, expected_calibration_error, negative_log_likelihood
+from graphfuse.evaluation import (
+    accuracy,
+    aurc,
+    auroc,
+    brier_score,
+    expected_calibration_error,
+    macro_f1,
+    negative_log_likelihood,
+)
+from tests.evaluation.predictions import logs, random_predictions
 
-METRICS = [accuracy, negative_log_likelihood, brier_score, expected_calibration_error, auroc]
-
-
-def logs(*rows: list[float]) -> torch.Tensor:
-    return torch.tensor(rows, dtype=torch.float64).log()
-
-
-def random_predictions(num_classes: int, num_rows: int = 200) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(num_classes)
-    logits = 2 * torch.randn(num_rows, num_classes, generator=generator, dtype=torch.float64)
-    log_probs = logits.log_softmax(1)
-    return log_probs, torch.multinomial(log_probs.exp(), 1, generator=generator)[:, 0]
+METRICS = [accuracy, macro_f1, negative_log_likelihood, brier_score, expected_calibration_error, aurc, auroc]
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 7])
@@ -29,6 +27,7 @@ def test_scores_agree_with_scikit_learn(num_classes):
     probs, truth = log_probs.exp().numpy(), states.numpy()
     classes = np.arange(num_classes)
     assert accuracy(log_probs, states) == pytest.approx(accuracy_score(truth, probs.argmax(1)))
+    assert macro_f1(log_probs, states) == pytest.approx(f1_score(truth, probs.argmax(1), average="macro"))
     assert negative_log_likelihood(log_probs, states) == pytest.approx(log_loss(truth, probs, labels=classes))
     ranked = probs[:, 1] if num_classes == 2 else probs
     expected = roc_auc_score(truth, ranked, multi_class="ovr", average="macro")
@@ -55,38 +54,18 @@ def test_scores_of_a_case_worked_by_hand():
     assert negative_log_likelihood(log_probs, states) == pytest.approx((3 * math.log(2) + math.log(4)) / 4)
     right, wrong = (0.25 + 2 / 16) / 2, (0.25 + 9 / 16 + 1 / 16) / 2
     assert brier_score(log_probs, states) == pytest.approx((3 * right + wrong) / 4)
+    assert macro_f1(log_probs, states) == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
     assert expected_calibration_error(log_probs, states) == pytest.approx(0.25)
-
-
-def test_the_calibration_error_weighs_bins_by_their_rows():
-    log_probs = logs([0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.4, 0.6])
-    states = torch.tensor([0, 0, 1, 0])
-    expected = 3 / 4 * abs(2 / 3 - 0.9) + 1 / 4 * abs(0 - 0.6)
-    assert expected_calibration_error(log_probs, states) == pytest.approx(expected)
-    assert expected_calibration_error(log_probs, states, num_bins=1) == pytest.approx(abs(0.5 - (3 * 0.9 + 0.6) / 4))
-
-
-@pytest.mark.parametrize("num_bins", [1, 4, 15])
-def test_the_calibration_error_agrees_with_a_loop_over_bins(num_bins):
-    log_probs, states = random_predictions(4)
-    confidence, predicted = log_probs.exp().max(1)
-    expected = 0.0
-    for i in range(num_bins):
-        inside = (confidence > i / num_bins) & (confidence <= (i + 1) / num_bins)
-        if inside.any():
-            gap = (predicted == states)[inside].double().mean() - confidence[inside].mean()
-            expected += inside.double().mean().item() * abs(gap.item())
-    assert expected_calibration_error(log_probs, states, num_bins) == pytest.approx(expected)
 
 
 def test_certain_and_right_is_the_best_of_all_scores():
     log_probs, states = logs([1.0, 0.0], [0.0, 1.0]), torch.tensor([0, 1])
-    assert [metric(log_probs, states) for metric in METRICS] == [1.0, 0.0, 0.0, 0.0, 1.0]
+    assert [metric(log_probs, states) for metric in METRICS] == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 
 
 def test_certain_and_wrong_is_the_worst_of_all_scores():
     log_probs, states = logs([1.0, 0.0], [0.0, 1.0]), torch.tensor([1, 0])
-    assert [metric(log_probs, states) for metric in METRICS] == [0.0, math.inf, 1.0, 1.0, 0.0]
+    assert [metric(log_probs, states) for metric in METRICS] == [0.0, 0.0, math.inf, 1.0, 1.0, 1.0, 0.0]
 
 
 def test_one_impossible_truth_makes_the_likelihood_infinite():
@@ -101,6 +80,21 @@ def test_an_uninformed_ranking_has_half_the_area():
 
 def test_a_tie_goes_to_the_first_class():
     assert accuracy(logs([0.5, 0.5]), torch.tensor([0])) == 1.0
+    assert macro_f1(logs([0.5, 0.5]), torch.tensor([0])) == 1.0
+
+
+def test_f1_counts_the_classes_that_occur_and_no_others():
+    only_predicted, only_true = logs([0.2, 0.7, 0.1], [0.8, 0.1, 0.1]), logs([0.7, 0.2, 0.1], [0.8, 0.1, 0.1])
+    assert macro_f1(only_predicted, torch.tensor([0, 0])) == pytest.approx((2 / 3 + 0) / 2)
+    assert macro_f1(only_true, torch.tensor([1, 0])) == pytest.approx((2 / 3 + 0) / 2)
+    assert macro_f1(only_true, torch.tensor([0, 0])) == 1.0
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 5])
+def test_f1_of_few_rows_and_many_classes_agrees_with_scikit_learn(num_rows):
+    log_probs, states = random_predictions(6, num_rows)
+    expected = f1_score(states.numpy(), log_probs.argmax(1).numpy(), average="macro", zero_division=0.0)
+    assert macro_f1(log_probs, states) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -160,9 +154,3 @@ def test_an_absent_class_has_no_area():
         auroc(logs([0.2, 0.3, 0.5], [0.2, 0.3, 0.5]), torch.tensor([0, 2]))
     with pytest.raises(ValueError, match=r"states must hold every one of at least two classes.*got one class"):
         auroc(logs([1.0], [1.0]), torch.tensor([0, 0]))
-
-
-@pytest.mark.parametrize("num_bins", [0, -1])
-def test_at_least_one_bin_is_needed(num_bins):
-    with pytest.raises(ValueError, match="num_bins must be at least 1"):
-        expected_calibration_error(TWO, torch.tensor([0, 1]), num_bins)
