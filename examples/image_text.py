@@ -18,17 +18,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pandas as pd
 import torch
-from missing_modalities import Prior, Trained, write_text
-from networks import NETWORKS
+from missing_modalities import make, write_text
 
 import graphfuse as gf
 from graphfuse.evaluation import accuracy, negative_log_likelihood
+from graphfuse.laboratory.encoder_cache import EncoderCache
 
 MODELS = {
-    "prior": lambda seed, epochs: Prior(),
-    "image+text network": lambda seed, epochs: Trained(NETWORKS["joint network"], epochs, seed),
-    "graph of encoders": lambda seed, epochs: Trained(NETWORKS["neural graph"], epochs, seed),
-    "graph fusion": lambda seed, epochs: gf.FusionClassifier(random_state=seed),
+    "prior": "prior",
+    "image+text network": "joint-network",
+    "graph of encoders": "neural-graph",
+    "graph fusion": "graph-fusion",
 }
 
 
@@ -41,12 +41,11 @@ def main() -> None:
     print(f"{data.name}: {len(train)} rows to train, {len(test)} to test; {', '.join(sides)}\n")
     rows = []
     for seed in range(arguments.seeds):
-        for model, make in MODELS.items():
-            fitted = make(seed, arguments.epochs).fit(train.batch, train.labels)
+        for model, name in MODELS.items():
+            fitted = make(name, EncoderCache(), arguments.epochs).fit(train, seed)
             for view, kept in shown.items():
                 masks = {name: torch.full((len(test),), name in kept) for name in sides}
-                log_probs = torch.from_numpy(fitted.predict_log_proba(test.batch.keep(masks)))
-                states = torch.from_numpy(np.searchsorted(np.unique(train.labels), test.labels))
+                log_probs, states = fitted.log_probs(test.batch.keep(masks)), test.batch.targets[test.target.name]
                 scores = {"accuracy": accuracy(log_probs, states), "NLL": negative_log_likelihood(log_probs, states)}
                 rows.append({"model": model, "seen": view, **scores})
     table = markdown(pd.DataFrame(rows), list(shown))

@@ -17,17 +17,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from missing_modalities import METRICS, MODELS, RATES, draw_curves, evaluate, markdown, summarize, write
+from missing_modalities import METRICS, RATES, draw_curves, evaluate, markdown, summarize, write
 
 import graphfuse as gf
+from graphfuse.laboratory.models import Model
 
 NAMES = (
-    "graph fusion",
-    "early fusion",
-    "late fusion, mean",
-    "late fusion, log pool",
-    "hybrid fusion",
-    "boosting, native NaN",
+    "graph-fusion",
+    "early-fusion",
+    "mean-pool",
+    "log-pool",
+    "hybrid-fusion",
+    "hgb-native-nan",
 )
 SCORES = {name: METRICS[name] for name in ("AUROC", "NLL", "Brier", "ECE")}
 
@@ -37,13 +38,12 @@ def main() -> None:
     data = gf.load(arguments.data, arguments.root)
     print(f"{data.name}: {len(data)} patients, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
     patients = replace(data, groups=None)  # patients are split at random, also those of one hospital
-    makers = {name: MODELS[name] for name in NAMES}
-    scores, models, test = evaluate(patients, makers, SCORES, RATES, arguments.splits)
+    scores, models, test = evaluate(patients, NAMES, SCORES, RATES, arguments.splits)
     summary = summarize(scores, SCORES)
     print(markdown(summary, SCORES))
     patient = typical_patient(data, test)
     positive = data.target.states[1]
-    arrival = as_tests_arrive(models["graph fusion"], data[[patient]].batch, positive)
+    arrival = as_tests_arrive(models["graph-fusion"], data[[patient]].batch)
     print(f"\nPatient {patient} ({data.labels[patient]}), graph fusion, as tests arrive:\n")
     for step, probability in arrival.items():
         print(f"  {step:24s} P({positive}) = {probability:.3f}")
@@ -68,16 +68,15 @@ def typical_patient(data: gf.Dataset, test: np.ndarray) -> int:
     return int(test[np.argmax(present * sick)])
 
 
-def as_tests_arrive(model: gf.FusionClassifier, patient: gf.ModalityBatch, positive: str) -> dict[str, float]:
-    """The probability of a class before any test and after each one that the patient has."""
+def as_tests_arrive(model: Model, patient: gf.ModalityBatch) -> dict[str, float]:
+    """The probability of the second class before any test and after each one that the patient has."""
     nothing = patient.keep({name: torch.tensor([False]) for name in patient.modalities})
-    column = model.classes_.tolist().index(positive)
-    steps = {"before any test": float(model.predict_proba(nothing)[0, column])}
+    steps = {"before any test": float(model.log_probs(nothing)[0, 1].exp())}
     seen: list[str] = []
     for name in (name for name in patient.modalities if patient.present[name][0]):
         seen.append(name)
         known = patient.keep({other: torch.tensor([other in seen]) for other in patient.modalities})
-        steps[f"+ {name}"] = float(model.predict_proba(known)[0, column])
+        steps[f"+ {name}"] = float(model.log_probs(known)[0, 1].exp())
     return steps
 
 

@@ -20,12 +20,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from networks import NETWORKS
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 
 import graphfuse as gf
-from graphfuse.data import random_subsets
 from graphfuse.evaluation import (
     accuracy,
     auroc,
@@ -34,6 +31,9 @@ from graphfuse.evaluation import (
     mean_interval,
     negative_log_likelihood,
 )
+from graphfuse.laboratory.encoder_cache import EncoderCache
+from graphfuse.laboratory.models import Model, model_entry, model_names
+from graphfuse.laboratory.models.networks import MODELS as NETWORKS
 
 TEST_FRACTION = 0.3
 RATES = (0.0, 0.25, 0.5, 0.75)
@@ -47,97 +47,27 @@ METRICS = {
 UPWARDS = ("accuracy", "AUROC")
 
 
-class Prior:
-    """The class frequencies, whatever is known: what no model should fall below."""
-
-    def fit(self, batch, labels):
-        _, counts = np.unique(labels, return_counts=True)
-        self.log_prior = np.log(counts / counts.sum())
-        return self
-
-    def predict_log_proba(self, batch):
-        return np.tile(self.log_prior, (len(batch), 1))
-
-
-class Boosting(HistGradientBoostingClassifier):
-    """Gradient boosting over all columns side by side, as practitioners use it, gaps as NaN."""
-
-    def fit(self, batch, labels):
-        frame = self.table(batch)
-        self.kept = [name for name in frame if frame[name].nunique() > 1]  # it raises on columns without two values
-        return super().fit(frame[self.kept], labels)
-
-    def predict_log_proba(self, batch):
-        return np.log(super().predict_proba(self.table(batch)[self.kept]))
-
-    @staticmethod
-    def table(batch):
-        frame = batch.to_frame()
-        return frame.set_axis([f"{modality} {column}" for modality, column in frame.columns], axis=1)
-
-
-class Trained:
-    """A torch fusion model over standardized columns, trained under random subsets of the modalities."""
-
-    def __init__(self, make, num_epochs: int, seed: int = 0) -> None:
-        self.make, self.num_epochs, self.seed = make, num_epochs, seed
-
-    def fit(self, batch, labels):
-        classes, states = np.unique(labels, return_inverse=True)
-        tables = self.tables(batch)
-        self.moments = {name: (table.mean(), table.std(ddof=0).replace(0.0, 1.0)) for name, table in tables.items()}
-        rows = gf.ModalityBatch(self.inputs(batch).inputs, batch.present, targets={"label": states})
-        torch.manual_seed(self.seed)
-        prior = torch.from_numpy(np.bincount(states) / len(states)).float()
-        sizes = {name: values.shape[1] for name, values in rows.inputs.items()}
-        self.model, objective = self.make(gf.Variable("label", len(classes)), sizes, prior)
-        generator = torch.Generator().manual_seed(self.seed)
-        order = torch.randperm(len(rows), generator=generator)
-        held_out = random_subsets(rows[order[: len(rows) // 5]], generator)
-        settings = gf.FitSettings(self.num_epochs, 64, 2e-3, 1e-2, patience=15)
-        gf.fit(self.model, rows[order[len(rows) // 5 :]], objective, generator, settings, held_out)
-        return self
-
-    def predict_log_proba(self, batch):
-        with torch.no_grad():
-            return self.model(self.inputs(batch))["label"].double().log_softmax(-1).numpy()
-
-    def inputs(self, batch):
-        values = {}
-        for name, table in self.tables(batch).items():
-            mean, spread = self.moments[name]
-            scaled = (table.reindex(columns=mean.index) - mean) / spread
-            values[name] = torch.tensor(scaled.to_numpy(np.float32))
-        return gf.ModalityBatch(values, batch.present)
-
-    @staticmethod
-    def tables(batch):
-        frame = batch.to_frame()
-        return {name: pd.get_dummies(frame[name].infer_objects(), dtype=float) for name in batch.modalities}
-
-
-MODELS = {
-    "prior": lambda epochs: Prior(),
-    "graph fusion": lambda epochs: gf.FusionClassifier(random_state=0),
-    "early fusion": lambda epochs: gf.EarlyFusionClassifier(),
-    "late fusion, mean": lambda epochs: gf.LateFusionClassifier(pool="mean"),
-    "late fusion, log pool": lambda epochs: gf.LateFusionClassifier(pool="logarithmic"),
-    "hybrid fusion": lambda epochs: gf.HybridFusionClassifier(),
-    "boosting, native NaN": lambda epochs: Boosting(max_iter=100, learning_rate=0.05, max_leaf_nodes=8, random_state=0),
-    **{name: lambda epochs, make=make: Trained(make, epochs) for name, make in NETWORKS.items()},
-}
+MODELS = (
+    "prior",
+    "graph-fusion",
+    "early-fusion",
+    "mean-pool",
+    "log-pool",
+    "hybrid-fusion",
+    "hgb-native-nan",
+    *NETWORKS,
+)
 
 
 def main() -> None:
     arguments = parse_arguments()
     data = gf.load(arguments.data, arguments.root)
-    makers = {name: MODELS[name] for name in arguments.models}
     print(f"{data.name}: {len(data)} rows, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
     metrics = {name: score for name, score in METRICS.items() if name != "AUROC" or data.target.num_states == 2}
-    scores, _, _ = evaluate(data, makers, metrics, arguments.rates, arguments.splits, arguments.epochs)
+    scores, _, _ = evaluate(data, arguments.models, metrics, arguments.rates, arguments.splits, arguments.epochs)
     summary = summarize(scores, metrics)
     print(markdown(summary, metrics))
-    if "prior" in makers:
+    if "prior" in arguments.models:
         print(f"\nNLL above the prior's: {above_the_prior(summary)}")
     figure, axes = plt.subplots(1, len(metrics), figsize=(3.6 * len(metrics), 5.5), layout="constrained")
     draw_curves(list(axes), summary, metrics)
@@ -151,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="breast_cancer", help="name of a data set")
     parser.add_argument("--root", default=None, help="folder of data files; GRAPHFUSE_DATA if not given")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), metavar="NAME")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=model_names(), metavar="NAME")
     parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
     parser.add_argument("--splits", type=int, default=10, help="number of random splits")
     parser.add_argument("--epochs", type=int, default=60, help="most passes over the rows of a network")
@@ -159,29 +89,33 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def evaluate(data: gf.Dataset, makers, metrics, rates, num_splits: int, num_epochs: int = 0):
+def evaluate(data: gf.Dataset, names, metrics, rates, num_splits: int, num_epochs: int = 60):
     """One row of scores per split, rate and model; the models and the test rows of the last split."""
     splitter = (StratifiedShuffleSplit if data.groups is None else GroupShuffleSplit)(
         num_splits, test_size=TEST_FRACTION, random_state=0
     )
     rows = []
     for split, (train, test) in enumerate(splitter.split(data.labels, data.labels, data.groups)):
-        models = {name: make(num_epochs).fit(data.batch[train], data.labels[train]) for name, make in makers.items()}
-        states = sorted_states(data.labels)[test]
+        cache = EncoderCache()
+        models = {name: make(name, cache, num_epochs).fit(data[train], seed=0) for name in names}
+        states = data.batch.targets[data.target.name][test]
         for rate in rates:
             generator = torch.Generator().manual_seed(1000 * split + int(100 * rate))
             seen = gf.drop_modalities(data.batch[test], rate, generator)
             missing = 1 - torch.stack(list(seen.present.values())).double().mean().item()
             for name, model in models.items():
-                log_probs = torch.from_numpy(model.predict_log_proba(seen))
+                log_probs = model.log_probs(seen)
                 found = {metric: score(log_probs, states) for metric, score in metrics.items()}
                 rows.append({"split": split, "dropped": rate, "missing": missing, "model": name, **found})
     return pd.DataFrame(rows), models, test
 
 
-def sorted_states(labels: np.ndarray) -> torch.Tensor:
-    """The place of each label among the sorted labels, the order in which every model answers."""
-    return torch.from_numpy(np.unique(labels, return_inverse=True)[1])
+def make(name: str, cache: EncoderCache, num_epochs: int) -> Model:
+    """The unfitted model of a name; a network takes so many epochs at most."""
+    model = model_entry(name).make(cache)
+    if name in NETWORKS:
+        model.num_epochs = num_epochs
+    return model
 
 
 def summarize(scores: pd.DataFrame, metrics) -> pd.DataFrame:
@@ -230,7 +164,7 @@ def draw_curves(axes, summary: pd.DataFrame, metrics) -> None:
     crowded = summary["model"].nunique() > 7
     for metric, axis in zip(metrics, axes, strict=True):
         for i, (name, group) in enumerate(summary.groupby("model", sort=False)):
-            ours = name == "graph fusion"
+            ours = name == "graph-fusion"
             line = axis.plot(
                 group["dropped"], group[metric], marker="os^vDXPh<>*d"[i % 12], ms=5, lw=2.4 if ours else 1.2
             )

@@ -28,10 +28,14 @@ MAY_IMPORT = {
     "learning": {*GROUND, "data", "fusion"},
     "evaluation": {*GROUND, "data", "fusion"},
     "estimators": {*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation"},
+    "pages": {"checks"},
 }
+MAY_IMPORT["laboratory"] = {*MAY_IMPORT}
+MAY_IMPORT["cli"] = {*MAY_IMPORT}
+MAY_IMPORT["__main__"] = {"cli"}
 FREE_OF_TORCH = {"checks", "graph"}
-LATE = {"sklearn", "pandas", "pgmpy", "matplotlib", "scipy"}  # loaded when first used
-MAY_LOAD_AT_THE_TOP = {"estimators": {"sklearn", "scipy"}}
+LATE = {"sklearn", "pandas", "pgmpy", "matplotlib", "scipy", "PIL"}  # loaded when first used
+MAY_LOAD_AT_THE_TOP = {"estimators": {"sklearn", "scipy"}, "laboratory": {"sklearn", "scipy"}}
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
