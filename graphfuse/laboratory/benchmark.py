@@ -79,7 +79,7 @@ def read(plan: Plan, out: str | Path) -> Results:
     """The tables of the cells of a plan that are there."""
     store = CellStore(Path(out) / _CELLS)
     cells = (store.read(key) for key in plan.cell_keys())
-    return Results.of((cell for cell in cells if cell is not None), plan.settings.test_fraction)
+    return Results.of(cell for cell in cells if cell is not None)
 
 
 def read_settings(path: str | Path) -> tuple[BenchSettings, dict[str, Any]]:

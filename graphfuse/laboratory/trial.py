@@ -150,6 +150,7 @@ def _cell(
         "predict_seconds": round(predict_seconds, 4),
         "peak_mib": memory.mib(),
         "num_train": len(trial.train),
+        "num_test": len(next(iter(trial.tests.values()))),
         "warnings": messages[:_MOST_WARNINGS],
         "tests": tests,
     }

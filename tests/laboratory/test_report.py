@@ -334,7 +334,7 @@ def meeting(figure):
 def test_without_matplotlib_nothing_is_written(monkeypatch, tmp_path):
     monkeypatch.setattr("graphfuse.laboratory.report.writing.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install graphfuse\[viz\]"):
-        write(Results.of([], 0.3), tmp_path / "out")
+        write(Results.of([]), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

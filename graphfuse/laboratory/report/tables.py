@@ -49,13 +49,13 @@ def means(results: Results) -> pd.DataFrame:
 
     scores = results.scores
     levels, values = scores["level"].to_numpy(np.float64), scores["value"].to_numpy(np.float64)
-    pooled = _pooled(results)
+    pooled, fractions = _pooled(results), scores["test_fraction"].to_numpy(np.float64)
     keys = [*PLACE, "metric", "model"]
     rows = []
     groups: dict[Any, Any] = scores.groupby(keys, sort=False).indices
     for key, at in groups.items():
         defined = values[at][~np.isnan(values[at])]
-        mean, half_width = _interval(defined, results.test_fraction)
+        mean, half_width = _interval(defined, float(fractions[at].mean()))
         if key[4] == "ece" and (*key[:4], key[5]) in pooled:
             mean, half_width = pooled[(*key[:4], key[5])], np.nan
         rows.append([*key[:4], levels[at[0]], *key[4:], len(defined), mean, half_width])
@@ -87,7 +87,7 @@ def robustness(results: Results, metric: str, baseline: str = BASELINE) -> pd.Da
         table = group.pivot_table(index=["model", "split"], columns="test", values="value", sort=False)
         for sweep, tests in {} if protocol in _NO_DAMAGE else sweeps(group, data, protocol, condition).items():
             steps = table.reindex(columns=list(tests)).dropna()
-            levels = list(tests.values())
+            levels, fraction = list(tests.values()), float(group["test_fraction"].mean())
             curves: dict[Any, Any] = dict(zip(steps.index, steps.to_numpy(), strict=True))
             for model in dict.fromkeys(model for model, _ in curves):
                 own = {split: curve for (name, split), curve in curves.items() if name == model}
@@ -97,7 +97,7 @@ def robustness(results: Results, metric: str, baseline: str = BASELINE) -> pd.Da
                     for split, curve in own.items()
                     if (baseline, split) in curves
                 ]
-                intervals = [_interval(np.array(each), results.test_fraction) for each in (areas, effective)]
+                intervals = [_interval(np.array(each), fraction) for each in (areas, effective)]
                 rows.append([data, protocol, condition, sweep, model, len(own), *intervals[0], *intervals[1]])
     columns = ["data", "protocol", "condition", "sweep", "model", "num_splits", "area", "area_half_width"]
     return pd.DataFrame(rows, columns=[*columns, "effective", "effective_half_width"])
@@ -120,14 +120,15 @@ def comparisons(results: Results, metric: str, model: str = MODEL) -> pd.DataFra
         table = group.pivot_table(index="split", columns="model", values="value", sort=False)
         if model not in table:
             continue
+        fraction = float(group["test_fraction"].mean())
         for other in table.columns.drop(model):
             gains = sign * (table[model] - table[other]).dropna().to_numpy(np.float64)
             if not len(gains):
                 continue
             p_values = (np.nan, np.nan)
             if len(gains) > 1:
-                p_values = (corrected_t_test(gains, results.test_fraction)[1], wilcoxon_test(gains))
-            rows.append([*place, metric, other, len(gains), *_interval(gains, results.test_fraction), *p_values])
+                p_values = (corrected_t_test(gains, fraction)[1], wilcoxon_test(gains))
+            rows.append([*place, metric, other, len(gains), *_interval(gains, fraction), *p_values])
     columns = [*PLACE, "metric", "other", "num_splits", "gain", "half_width", "p_value", "wilcoxon"]
     found = pd.DataFrame(rows, columns=columns)
     found["holm"] = np.nan
