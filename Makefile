@@ -17,14 +17,17 @@ export MPLBACKEND := Agg
 demo: $(SETUP)
 	$(BIN)/python examples/medical_diagnosis.py $(DEMO_ARGS)
 
+# one process a core, one thread a process
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 test: $(SETUP)
-	$(BIN)/python -m pytest tests
+	$(PYTEST) tests
 
 test-slow: $(SETUP)
-	$(BIN)/python -m pytest tests --slow
+	$(PYTEST) tests --slow
 
 doctest: $(SETUP)
-	$(BIN)/python -m pytest graphfuse docs README.md
+	$(PYTEST) graphfuse docs README.md
 
 lint: $(SETUP)-lint
 	$(BIN)/ruff check .

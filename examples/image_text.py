@@ -18,11 +18,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 import pandas as pd
 import torch
-from missing_modalities import make, write_text
+from missing_modalities import write_text
 
 import graphfuse as gf
 from graphfuse.evaluation import accuracy, negative_log_likelihood
 from graphfuse.laboratory.encoder_cache import EncoderCache
+from graphfuse.laboratory.models import model_entry
+from graphfuse.laboratory.models.trained_network import TrainedNetwork
 
 MODELS = {
     "prior": "prior",
@@ -42,7 +44,10 @@ def main() -> None:
     rows = []
     for seed in range(arguments.seeds):
         for model, name in MODELS.items():
-            fitted = make(name, EncoderCache(), arguments.epochs).fit(train, seed)
+            unfitted = model_entry(name).make(EncoderCache())
+            if isinstance(unfitted, TrainedNetwork):
+                unfitted.num_epochs = arguments.epochs
+            fitted = unfitted.fit(train, seed)
             for view, kept in shown.items():
                 masks = {name: torch.full((len(test),), name in kept) for name in sides}
                 log_probs, states = fitted.log_probs(test.batch.keep(masks)), test.batch.targets[test.target.name]

@@ -2,54 +2,50 @@
 
 python examples/medical_diagnosis.py [--data breast_cancer | heart_disease] [--root FOLDER] [--splits N] [--out FOLDER]
 
-Ten random splits, 70 % of the patients for training. At test time each group of measurements is dropped with the same
-probability, independently, so a patient may lose everything; all models see the same gaps. Everything is fitted inside
-the training part. The intervals are 95 %, corrected for the overlap of the splits. Research use, not a medical device.
+Random splits, 70 % of the patients for training. Of the test patients a share of all measurements, by groups, goes
+missing; every patient keeps one group, and all models see the same gaps. Everything is fitted inside the training part.
+The intervals are 95 %, corrected for the overlap of the splits. Research use, not a medical device.
 """
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
-from missing_modalities import METRICS, RATES, draw_curves, evaluate, markdown, summarize, write
+from missing_modalities import curves, sweep, write
 
 import graphfuse as gf
-from graphfuse.laboratory.models import Model
+from graphfuse.laboratory.report.figures import saved
+from graphfuse.laboratory.report.markdown import markdown_table
+from graphfuse.laboratory.splits import random_split
+from graphfuse.pages.page import write_whole
 
-NAMES = (
-    "graph-fusion",
-    "early-fusion",
-    "mean-pool",
-    "log-pool",
-    "hybrid-fusion",
-    "hgb-native-nan",
-)
-SCORES = {name: METRICS[name] for name in ("AUROC", "NLL", "Brier", "ECE")}
+NAMES = ("graph-fusion", "early-fusion", "mean-pool", "log-pool", "hybrid-fusion", "hgb-native-nan")
+RATES = (0.0, 0.25, 0.5, 0.65)
+METRICS = ("auroc", "nll", "brier", "ece")
 
 
 def main() -> None:
     arguments = parse_arguments()
     data = gf.load(arguments.data, arguments.root)
     print(f"{data.name}: {len(data)} patients, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
-    patients = replace(data, groups=None)  # patients are split at random, also those of one hospital
-    scores, models, test = evaluate(patients, NAMES, SCORES, RATES, arguments.splits)
-    summary = summarize(scores, SCORES)
-    print(markdown(summary, SCORES))
-    patient = typical_patient(data, test)
+    found = sweep(data.name, NAMES, RATES, arguments.splits, arguments.out, arguments.root)
+    table = markdown_table(found, METRICS)
+    print(table)
     positive = data.target.states[1]
-    arrival = as_tests_arrive(models["graph-fusion"], data[[patient]].batch)
+    patient, arrival = as_tests_arrive(data, positive)
+    title = f"P({positive}), patient {patient} ({data.labels[patient]})"
     print(f"\nPatient {patient} ({data.labels[patient]}), graph fusion, as tests arrive:\n")
     for step, probability in arrival.items():
         print(f"  {step:24s} P({positive}) = {probability:.3f}")
-    figure = draw(summary, arrival, f"P({positive}), patient {patient} ({data.labels[patient]})")
     command = f'make demo DEMO_ARGS="--data {data.name} --out {arguments.out}"'
-    write(arguments.out, f"medical_diagnosis_{data.name}", command, __doc__, markdown(summary, SCORES), figure)
+    story = "\n".join(f"| {step} | {probability:.3f} |" for step, probability in arrival.items())
+    shown = f"{table}\n\n| patient {patient}, as tests arrive | P({positive}) |\n| --- | --- |\n{story}"
+    write(arguments.out, f"medical_diagnosis_{data.name}", command, __doc__, shown, curves(found, METRICS))
+    write_whole(arguments.out / f"medical_diagnosis_{data.name}_patient.png", saved(draw(arrival, title))[1])
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -57,39 +53,32 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="breast_cancer", help="name of a data set with two classes")
     parser.add_argument("--root", default=None, help="folder of data files; GRAPHFUSE_DATA if not given")
     parser.add_argument("--splits", type=int, default=10, help="number of random splits")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table and the figure")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table and the figures")
     return parser.parse_args()
 
 
-def typical_patient(data: gf.Dataset, test: np.ndarray) -> int:
-    """The first test patient of the second class who has the most tests."""
-    present = torch.stack(list(data.batch.present.values())).sum(0).numpy()[test]
-    sick = data.batch.targets[data.target.name].numpy()[test] == 1
-    return int(test[np.argmax(present * sick)])
-
-
-def as_tests_arrive(model: Model, patient: gf.ModalityBatch) -> dict[str, float]:
-    """The probability of the second class before any test and after each one that the patient has."""
-    nothing = patient.keep({name: torch.tensor([False]) for name in patient.modalities})
-    steps = {"before any test": float(model.log_probs(nothing)[0, 1].exp())}
-    seen: list[str] = []
-    for name in (name for name in patient.modalities if patient.present[name][0]):
+def as_tests_arrive(data: gf.Dataset, positive: str) -> tuple[int, dict[str, float]]:
+    """A test patient of the second class with the most tests, and their probabilities as the tests come in."""
+    train, test = random_split(data, split=0, test_fraction=0.3, seed=0)
+    model = gf.FusionClassifier(random_state=0).fit(data.batch[train], data.labels[train])
+    num_tests = torch.stack(list(data.batch.present.values())).sum(0)[test]
+    patient = int(test[int((num_tests * torch.from_numpy(data.labels[test] == positive)).argmax())])
+    row, column = data.batch[[patient]], model.classes_.tolist().index(positive)
+    steps, seen = {}, []
+    for name in ("before any test", *(name for name in row.modalities if row.present[name][0])):
         seen.append(name)
-        known = patient.keep({other: torch.tensor([other in seen]) for other in patient.modalities})
-        steps[f"+ {name}"] = float(model.log_probs(known)[0, 1].exp())
-    return steps
+        known = row.keep({other: torch.tensor([other in seen]) for other in row.modalities})
+        steps[name if len(seen) == 1 else f"+ {name}"] = float(model.predict_proba(known)[0, column])
+    return patient, steps
 
 
-def draw(summary, arrival: dict[str, float], title: str) -> plt.Figure:
-    figure, axes = plt.subplots(2, 3, figsize=(13, 7.5), layout="constrained")
-    draw_curves(list(axes[:, :2].flat), summary, SCORES)
-    axes[0, 2].axis("off")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    axes[0, 2].legend(handles, labels, loc="center", frameon=False, title="mean and 95 % interval over splits")
+def draw(arrival: dict[str, float], title: str) -> plt.Figure:
+    figure, axis = plt.subplots(figsize=(6.0, 0.8 + 0.35 * len(arrival)), layout="constrained")
     steps = list(arrival)[::-1]
-    bars = axes[1, 2].barh(steps, [arrival[step] for step in steps], color="tab:blue")
-    axes[1, 2].bar_label(bars, fmt="%.3f", padding=3)
-    axes[1, 2].set(title=title, xlim=(0, 1.18), xticks=(0, 0.5, 1))
+    bars = axis.barh(steps, [arrival[step] for step in steps], color="#D55E00")
+    axis.bar_label(bars, fmt="%.3f", padding=3)
+    axis.set(title=title, xlim=(0, 1.18), xticks=(0, 0.5, 1))
+    axis.spines[["top", "right"]].set_visible(False)
     return figure
 
 

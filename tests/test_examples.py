@@ -26,8 +26,9 @@ def test_the_medical_example_prints_a_table_and_writes_it_with_a_figure(tmp_path
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| graph-fusion") == 4 and "before any test" in done.stdout
     text = (tmp_path / "results" / "medical_diagnosis_breast_cancer.md").read_text()
-    assert text.count("\n| 0.75 | ") == 6
-    assert (tmp_path / "results" / "medical_diagnosis_breast_cancer.png").read_bytes().startswith(b"\x89PNG")
+    assert text.count("\n| rate 0.65 | ") == 6
+    for name in ("medical_diagnosis_breast_cancer", "medical_diagnosis_breast_cancer_patient"):
+        assert (tmp_path / "results" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -48,10 +49,10 @@ def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
 
 
 def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_path):
-    arguments = ["--models", "prior", "mean-pool", "neural-graph", "--rates", "0", "0.5", "--epochs", "2"]
+    arguments = ["--models", "prior", "mean-pool", "neural-graph", "--rates", "0", "0.5", "--jobs", "2"]
     done = run("missing_modalities.py", "--splits", "2", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n| 0.50 | ") == 3 and "NLL above the prior's:" in done.stdout
+    assert done.stdout.count("\n| rate 0.50 | ") == 3 and "NLL above the prior's:" in done.stdout
     assert (tmp_path / "results" / "missing_modalities_breast_cancer.png").exists()
     done = run("missing_modalities.py", "--models", "graph-fuson", folder=tmp_path)
     assert "invalid choice: 'graph-fuson'" in done.stderr and "graph-fusion" in done.stderr

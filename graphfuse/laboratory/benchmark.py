@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ..checks import check_known, invalid
 from .cells import CellStore
-from .plan import BenchSettings, Plan, TrialPlan, make_plan
+from .plan import BenchSettings, Plan, TrialPlan, code_digest, make_plan
 from .report import write_report
 from .results import Results
 from .trial import Event, failure, run_trial
@@ -48,7 +48,7 @@ def bench(out: str | Path, settings: BenchSettings | None = None, jobs: int = 1,
         >>> with TemporaryDirectory() as folder:
         ...     results = bench(folder, **small)
         ...     sorted(path.name for path in Path(folder).iterdir())
-        ['cells', 'figures', 'report.html', 'scores.csv']
+        ['cells', 'figures', 'report.html', 'report.md', 'scores.csv']
         >>> results.cells["status"].tolist()
         ['finished', 'finished', 'finished']
     """
@@ -126,8 +126,11 @@ def described(plan: Plan) -> Mapping[str, str]:
 def notes(plan: Plan, results: Results) -> list[str]:
     """What a reader should know of a run beside its numbers."""
     found = [f"{protocol} was not asked of {data}: {reason}" for (data, protocol), reason in plan.refused.items()]
-    missing = sum(1 for _ in plan.cell_keys()) - len(results.cells)
-    return [*found, f"{missing} cells are not there yet: the run was stopped."] if missing else found
+    if missing := sum(1 for _ in plan.cell_keys()) - len(results.cells):
+        found.append(f"{missing} cells are not there yet: the run was stopped.")
+    if other := int((results.cells["code"] != code_digest()).sum()):
+        found.append(f"{other} cells were computed by another state of the code than that which wrote this page.")
+    return found
 
 
 def _one_pass(

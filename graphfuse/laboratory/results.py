@@ -13,7 +13,7 @@ KEYS = ("data", "protocol", "split", "condition", "model")  # what names a cell;
 SCORES = (*KEYS, "test", "level", "metric", "value", "test_fraction")
 CELLS = (
     *(*KEYS, "status", "message", "fit_seconds", "predict_seconds", "peak_mib"),
-    *("num_train", "num_test", "split_name"),
+    *("num_train", "num_test", "split_name", "code"),
 )
 BINS = (*KEYS, "test", "bin", "num_rows", "confidence", "correct")
 RISKS = (*KEYS, "test", "coverage", "risk")
@@ -30,7 +30,7 @@ class Results:
             axis, NaN where conditions have no order. Losses are in nats, shares in [0, 1].
             ``test_fraction`` is the share of the rows of a cell that is tested, which corrected intervals need.
         cells: By cell, its ``status`` (``"finished"`` or ``"failed"``), the ``message`` of a failure, seconds, the peak
-            of the memory in MiB, numbers of rows, and what readers call the split.
+            of the memory in MiB, numbers of rows, what readers call the split, and the state of the code.
         bins: By cell, test condition and bin of confidence, ``num_rows`` and, summed over them, ``confidence`` and
             ``correct``: sums may be pooled over splits.
         risks: By cell, test condition and ``coverage``, the share of wrong answers among the rows most sure.

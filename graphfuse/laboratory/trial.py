@@ -28,7 +28,7 @@ from .guards import (
 )
 from .memory import PeakMemory
 from .models import model_entry
-from .plan import TrialPlan, opened
+from .plan import TrialPlan, code_digest, opened
 from .protocols import make_protocol
 from .protocols.base import Trial
 from .scores import score
@@ -66,7 +66,7 @@ def run_trial(plan: TrialPlan, store: CellStore) -> Iterator[Event]:
         for model in todo:
             yield "started", model
             found = _cell(plan, model, trial, answers, cache)
-            store.write(plan.key(model), {**found, "split_name": split_name, "notes": notes})
+            store.write(plan.key(model), {**found, "split_name": split_name, "notes": notes, "code": code_digest()})
             yield "kept", model
 
 

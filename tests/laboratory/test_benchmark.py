@@ -61,7 +61,16 @@ def test_the_number_of_jobs_does_not_change_a_number(tmp_path):
 
 
 def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
-    names = ["--data", "breast_cancer", "--protocol", "missing_rates", "--models", "prior", "log-pool", "random-forest"]
+    names = [
+        "--data",
+        "breast_cancer",
+        "--protocol",
+        "missing_rates",
+        "--models",
+        "prior",
+        "log-pool",
+        "hgb-native-nan",
+    ]
     arguments = [*names, "--seeds", "3", "--jobs", "2", "--out", "out"]
     process = command(*arguments, folder=tmp_path)
     cells = tmp_path / "out" / "cells"
@@ -82,10 +91,10 @@ def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
     assert len(after) == 27 and {name: after[name] for name in before} == before
     assert not list(tmp_path.rglob("*.part"))
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "random-forest" in page and "log-pool" in page
+    assert "hgb-native-nan" in page and "log-pool" in page
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert {"data", "protocol", "split", "condition", "test", "model", "metric", "value"} <= set(table.columns)
-    assert set(table["model"]) == {"prior", "log-pool", "random-forest"}
+    assert set(table["model"]) == {"prior", "log-pool", "hgb-native-nan"}
 
 
 def test_a_damaged_cell_is_computed_again(tmp_path):
@@ -183,6 +192,17 @@ def test_failing_and_leaking_models_are_recorded_and_the_others_go_on(tmp_path, 
     assert set(results.scores["model"]) == {"honest"}
     page = (tmp_path / "report.html").read_text()
     assert "&lt;exploded&gt;" in page and "<exploded>" not in page
+
+
+def test_a_reader_is_told_of_cells_from_another_state_of_the_code(tmp_path, monkeypatch):
+    plan = make_plan(replace(SMALL, models=["prior"], num_seeds=1))
+    assert benchmark.notes(plan, run(plan, tmp_path)) == []
+    monkeypatch.setattr(benchmark, "code_digest", lambda: "another")
+    assert (
+        "3 cells were computed by another state of the code" in benchmark.notes(plan, benchmark.read(plan, tmp_path))[0]
+    )
+    longer = make_plan(replace(SMALL, models=["prior"]))
+    assert "3 cells are not there yet" in benchmark.notes(longer, benchmark.read(longer, tmp_path))[0]
 
 
 def test_a_failed_cell_is_tried_again(tmp_path, planted, monkeypatch):

@@ -15,6 +15,7 @@ from ...pages.page import write_whole
 from ..protocols import make_protocol, protocol_names
 from ..results import Results
 from . import figures, sections, summary, tables
+from .markdown import markdown_report
 from .sweeps import TOGETHER, sweeps, together
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def write_report(
 
     Args:
         results: The cells of the run; some or all may have failed.
-        out: Folder for ``report.html``, ``scores.csv`` and ``figures/``; made if need be.
+        out: Folder for ``report.html``, ``report.md``, ``scores.csv`` and ``figures/``; made if need be.
         title: Heading of the page.
         settings: What was run, for the reader.
         notes: What the reader should know of this run.
@@ -60,6 +61,8 @@ def write_report(
     folder = Path(out)
     report = _Report(together(results), folder / "figures", model, baseline)
     page = Page(title, list(report.sections(settings, notes)), footer="Scores of every finished cell: scores.csv.")
+    text = markdown_report(report.found, title, settings, [*report.sayings(), *notes])
+    write_whole(folder / "report.md", text.encode())
     write_whole(folder / "scores.csv", results.scores.to_csv(index=False, lineterminator="\n").encode())
     return write_page(folder / "report.html", page)
 
@@ -109,7 +112,8 @@ class _Report:
         values = chosen.loc[chosen["metric"] == metric, "mean"]
         return len(values) > 0 and bool(values.notna().all())
 
-    def _summary(self, settings: Mapping[str, str], notes: Sequence[str]) -> list[Block]:
+    def sayings(self) -> list[str]:
+        """What the numbers say, in sentences."""
         items = summary.what_was_run(self.results)
         present = self.model in set(self.found["model"])
         if present and self.found["model"].nunique() > 1:
@@ -126,7 +130,10 @@ class _Report:
             )
         if self.results.cells["split"].nunique() == 1:
             items.append("There is one split, so no interval and no test: differences may be chance.")
-        blocks: list[Block] = [Text("", items)]
+        return items
+
+    def _summary(self, settings: Mapping[str, str], notes: Sequence[str]) -> list[Block]:
+        blocks: list[Block] = [Text("", self.sayings())]
         for metric, compared in self.compared.items():
             table = summary.standing_table(self.found, compared, metric, self.model)
             blocks += [table] if table else []
