@@ -19,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after ``graphfuse``; those of the process if None.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow small fits manifold
+    if os.getcwd() not in map(os.path.abspath, sys.path):
+        sys.path.append(os.getcwd())  # for models of one's own, named as module:name
     parser = argparse.ArgumentParser(prog="graphfuse", description="Probabilistic graphical-model fusion.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for info in iter_modules(__path__):
@@ -32,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = parser.parse_args(arguments)
     try:
         status: int = found.run(found)
+    except BrokenPipeError:  # whoever read the output has gone: nothing is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"graphfuse: {error}", file=sys.stderr)
         return 2

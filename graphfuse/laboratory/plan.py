@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..checks import check_count, check_known, check_names, check_type, invalid
 from .guards import fingerprint
-from .models import ModelEntry, model_entry, model_names
+from .models import ModelEntry, model_entry
 from .protocols import Protocol, make_protocol, protocol_names
 from .sources import Source, open_source
 
@@ -38,7 +38,7 @@ class BenchSettings:
     Args:
         data: Names of data sets, or of problems with a known truth; with a target after a slash if not the first.
         protocols: Names of protocols.
-        models: Names of models.
+        models: Names of models, or ``module:name`` for models of your own (see ``model_entry``).
         num_seeds: Random splits of each data set.
         seed: Of the sequence of splits and of all that is drawn.
         test_fraction: Share of the rows, or groups, that a random split holds out.
@@ -65,13 +65,15 @@ class BenchSettings:
     root: str | Path | None = None
 
     def __post_init__(self) -> None:
-        for argument, known in (("data", None), ("protocols", protocol_names()), ("models", model_names())):
+        for argument in ("data", "protocols", "models"):
             names = check_names(argument, getattr(self, argument))
             if not names:
                 raise invalid(argument, "name at least one", "none")
-            for name in names if known else ():
-                check_known(f"each of {argument}", name, known or ())
             object.__setattr__(self, argument, names)
+        for name in self.protocols:
+            check_known("each of protocols", name, protocol_names())
+        for name in self.models:
+            model_entry(name)
         check_count("num_seeds", self.num_seeds)
         check_count("seed", self.seed, minimum=0)
         if not 0.0 < self.test_fraction < 1.0:

@@ -174,7 +174,6 @@ def planted(monkeypatch):
         return ModelEntry("planted", lambda cache: kind(), 0.1)
 
     names = (*PLANTED, "honest")
-    monkeypatch.setattr(planning, "model_names", lambda: names)
     monkeypatch.setattr(planning, "model_entry", entry)
     monkeypatch.setattr(trials, "model_entry", entry)
     planning.opened.cache_clear()  # a model that scribbles must not spoil the rows of other tests
@@ -329,6 +328,65 @@ def test_an_absent_data_set_says_what_is_expected_where(tmp_path):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert re.search(r"the file .*rosmap\.npz is expected: it comes from", errors)
+
+
+OWN = """
+import torch
+from graphfuse.laboratory.models import Model, ModelEntry
+
+
+class Coin(Model):
+    \"\"\"A fair coin.\"\"\"
+
+    def fit(self, train, seed):
+        self.num_states = train.target.num_states
+        return self
+
+    def log_probs(self, batch):
+        return torch.full((len(batch), self.num_states), 1 / self.num_states).log()
+
+
+entry = ModelEntry("a coin that is an entry", lambda cache: Coin(), 0.01)
+nothing = 3
+"""
+
+
+def test_a_model_of_ones_own_is_run_by_the_name_of_its_module(tmp_path):
+    (tmp_path / "ours.py").write_text(OWN)
+    arguments = [
+        "--data",
+        "breast_cancer",
+        "--protocol",
+        "missing_rates",
+        "--seeds",
+        "2",
+        "--jobs",
+        "2",
+        "--out",
+        "out",
+    ]
+    process = command(*arguments, "--models", "ours:Coin", "ours:entry", "prior", folder=tmp_path)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    table = pd.read_csv(tmp_path / "out" / "scores.csv")
+    nll = table[table["metric"] == "nll"].groupby("model")["value"].mean()
+    assert nll["ours:Coin"] == nll["ours:entry"] == pytest.approx(np.log(2)) and set(nll.index) > {"prior"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ours:Dice", r"be a name, or module:name that can be imported; got 'ours:Dice' \(module 'ours' has no"),
+        ("theirs:Coin", r"that can be imported; got 'theirs:Coin' \(No module named 'theirs'\)"),
+        ("ours:nothing", r"name a ModelEntry or a concrete class of Model, as 'ours:nothing' does not; got 3"),
+        (":Coin", "that can be imported"),
+    ],
+)
+def test_a_name_that_leads_to_no_model_is_refused(tmp_path, monkeypatch, name, message):
+    (tmp_path / "ours.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match=message):
+        BenchSettings(models=[name])
 
 
 def test_the_list_names_everything(tmp_path):
