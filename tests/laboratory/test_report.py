@@ -114,6 +114,25 @@ def test_robustness_is_taken_split_by_split_and_positive_is_better(results, name
     assert (row["effective"], row["effective_half_width"]) == pytest.approx(mean_interval(gains, 0.3))
 
 
+def test_scores_of_named_splits_are_shown_by_name():
+    results = made_up(SMALL, num_splits=2)
+    data, protocol = results.cells[["data", "protocol"]].iloc[0]
+    assert not len(tables.by_named_split(results, data, protocol, "nll"))
+    names = results.cells["split"].map({0: "Basel", 1: "Zurich"})
+    named = replace(results, cells=results.cells.assign(split_name=names))
+    found = tables.by_named_split(named, data, protocol, "nll")
+    assert list(found.columns) == ["Basel", "Zurich"]
+    at = (
+        (results.scores["data"] == data)
+        & (results.scores["protocol"] == protocol)
+        & (results.scores["metric"] == "nll")
+    )
+    row = results.scores[at & (results.scores["model"] == "prior") & (results.scores["split"] == 1)].iloc[0]
+    assert found.loc["prior", "Zurich"] == row["value"]
+    shown = sections.split_table(found, "nll")
+    assert shown.columns == ["model", "Basel", "Zurich"] and "by the split's test rows" in shown.caption
+
+
 def test_without_the_baseline_there_is_no_effective_robustness():
     found = tables.robustness(made_up(SMALL, models=("graph-fusion", "prior")), "nll")
     assert found["effective"].isna().all() and found["area"].notna().all()
@@ -206,7 +225,7 @@ def test_the_summary_says_what_the_numbers_say(results):
 def test_a_report_is_whole_repeatable_and_reaches_nowhere(written, tmp_path):
     results, folder, html = written
     assert html == write(results, tmp_path)
-    assert sorted(path.name for path in folder.iterdir()) == ["figures", "report.html", "scores.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", "report.html", "report.md", "scores.csv"]
     drawn = sorted((folder / "figures").iterdir())
     assert {path.suffix for path in drawn} == {".svg", ".png"} and len(drawn) >= 14
     for path in drawn:
@@ -349,3 +368,14 @@ def test_every_metric_is_defined_and_every_reference_listed():
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_report_is_no_wider_than_the_window(width, written, tmp_path):
     overflow(written[2], width, tmp_path)
+
+
+def test_the_text_of_a_report_holds_its_tables(written):
+    results, folder, _ = written
+    text = (folder / "report.md").read_text()
+    found = tables.means(together(results))
+    assert text.count("\n## ") == len(found[["data", "protocol", "condition"]].drop_duplicates())
+    row = next(each for each in found.itertuples() if (each.metric, each.model) == ("nll", "graph-fusion"))
+    assert f"{row.mean:.3f} ± {row.half_width:.3f}" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert any("*" in line for line in lines) and all(line.endswith("|") for line in lines)

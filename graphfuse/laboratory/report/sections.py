@@ -102,6 +102,15 @@ def conditions_table(chosen: pd.DataFrame) -> Table:
     )
 
 
+def split_table(table: pd.DataFrame, metric: str) -> Table:
+    """Models by splits that have names: what ``tables.by_named_split`` returns."""
+    rows: list[list[str | Cell]] = [
+        [str(model), *(Cell(number(value)) for value in row)]
+        for model, row in zip(table.index, table.values, strict=True)
+    ]
+    return Table(["model", *map(str, table.columns)], rows, f"{metric_named(metric).title}, by the split's test rows.")
+
+
 def test_table(compared: pd.DataFrame, model: str, folded: bool = True) -> Table:
     """Every comparison of one data set and protocol."""
     rows: list[list[str | int | Cell]] = []

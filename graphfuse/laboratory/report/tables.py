@@ -70,6 +70,25 @@ def means(results: Results) -> pd.DataFrame:
     return found
 
 
+def by_named_split(results: Results, data: str, protocol: str, metric: str) -> pd.DataFrame:
+    """By model and split the value of a metric, where splits have names of their own (a hospital); else empty.
+
+    Values are those of the first test condition; columns are the names, in the order of the splits.
+    """
+    here = results.cells[(results.cells["data"] == data) & (results.cells["protocol"] == protocol)]
+    names = {
+        split: name for split, name in zip(here["split"], here["split_name"], strict=True) if isinstance(name, str)
+    }
+    scores = results.scores
+    at = (scores["data"] == data) & (scores["protocol"] == protocol) & (scores["metric"] == metric)
+    chosen = scores[at & scores["split"].map(names).notna()]
+    if all(name == f"split {split}" for split, name in names.items()) or not len(chosen):
+        return chosen.iloc[:0, :0]
+    first = chosen[chosen["test"] == chosen["test"].iloc[0]]
+    table = first.pivot_table(index="model", columns="split", values="value", sort=False)
+    return table.reindex(columns=sorted(table.columns)).rename(columns=names)
+
+
 def robustness(results: Results, metric: str, baseline: str = BASELINE) -> pd.DataFrame:
     """How models stand a sweep of levels, by data set, protocol, training condition, sweep and model.
 

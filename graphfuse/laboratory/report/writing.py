@@ -152,6 +152,9 @@ class _Report:
         blocks: list[Block] = [Text(question), sections.conditions_table(here)]
         if any(swept.values()):
             blocks.append(self._curves(here, data, protocol, sum(len(each) for each in swept.values()), axis))
+        for metric in self._headline():
+            named = tables.by_named_split(self.results, data, protocol, metric)
+            blocks += [sections.split_table(named, metric)] if len(named) else []
         for condition in conditions:
             chosen = here[here["condition"] == condition]
             part = self._condition(chosen, data, protocol, condition, swept[condition])
