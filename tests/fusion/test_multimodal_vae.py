@@ -73,12 +73,11 @@ def two_sources():
 
 def test_the_objective_averages_the_bounds_of_all_and_of_each_modality(generator):
     model = two_sources()
-    rows = ModalityBatch(
-        {name: torch.randn(6, 3, generator=generator) for name in "ab"}, targets={"y": [0, 1, 1, 0, -1, 0]}
-    )
+    values = {name: torch.randn(8, 3, generator=generator) for name in "ab"}  # 8 rows: torch draws normals by 16
+    rows = ModalityBatch(values, targets={"y": [0, 1, 1, 0, -1, 0, 1, 1]})
     found = SubsampledELBO(num_subsets=0)(model, rows, torch.Generator().manual_seed(1))
     source = torch.Generator().manual_seed(1)
-    without = torch.zeros(6, dtype=torch.bool)
+    without = torch.zeros(8, dtype=torch.bool)
     views = [rows, rows.keep({"b": without}), rows.keep({"a": without})]
     expected = -sum(model.elbo(view, source).mean() for view in views) / 3
     assert_close(found.detach(), expected.detach(), 1e-6)

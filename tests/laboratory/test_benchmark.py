@@ -80,8 +80,9 @@ def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    time.sleep(0.5)  # the processes that computed end with their parent
-    before = written(cells)
+    before: dict[str, int] = {}
+    while before != (before := written(cells)):  # the processes that computed end with their parent
+        time.sleep(1.5)
     assert 4 <= len(before) < 27
     done = command(*arguments, folder=tmp_path)
     output, errors = done.communicate(timeout=300)

@@ -146,7 +146,7 @@ MODELS = {
     "attention": _entry("features pooled by attention over the present modalities", _attention, 3.0),
     "embrace-net": _entry("each feature from a modality drawn among the present", _embrace, 1.7),
     "low-rank-tensor": _entry("products of features of all modalities, of low rank", _low_rank, 1.8),
-    "multimodal-vae": _entry("variational autoencoder of all modalities with a classifier", _autoencoder, 12.0),
+    "multimodal-vae": _entry("variational autoencoder of all modalities with a classifier", _autoencoder, 6.0),
     "dempster": _entry("evidence of a network per modality, by Dempster's rule", _evidential(DempsterFusion), 4.0),
     "averaging-opinions": _entry("evidence of a network per modality, averaged", _evidential(AveragingFusion), 4.0),
     "sparse-experts": _entry("few of several experts for each row, routed by its features", _sparse, 4.0),
