@@ -14,6 +14,7 @@ from .tables import ordered
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_TESTS = 8  # test conditions of one table
 METRICS = ("accuracy", "auroc", "nll", "brier", "ece", "kl")
 
 
@@ -25,6 +26,8 @@ def markdown_report(
     metrics: Sequence[str] = METRICS,
 ) -> str:
     """A page: what was run, what it says, and a table of means for every data set, protocol and training condition.
+
+    Of many test conditions, eight are shown.
 
     Args:
         found: What ``tables.means`` returns.
@@ -38,7 +41,13 @@ def markdown_report(
     for key, here in found.groupby(["data", "protocol", "condition"], sort=False):
         data, protocol, condition = (str(each) for each in key)
         trained = "" if condition == TOGETHER else f", trained on {condition}"
-        parts += [f"## {data}, {protocol}{trained}", markdown_table(here, metrics)]
+        tests = ordered(here["test"])
+        few = [tests[round(i * (len(tests) - 1) / (_MOST_TESTS - 1))] for i in range(_MOST_TESTS)]
+        parts.append(f"## {data}, {protocol}{trained}")
+        if len(tests) > _MOST_TESTS:
+            here = here[here["test"].isin(few)]
+            parts.append(f"{_MOST_TESTS} of {len(tests)} test conditions; the others are in scores.csv.")
+        parts.append(markdown_table(here, metrics))
     parts.append("Means over splits, ± half of the corrected 95 % interval; * is the best of its test condition.")
     return "\n\n".join(parts) + "\n"
 

@@ -30,6 +30,7 @@ from .sweeps import sweeps
 if TYPE_CHECKING:
     import pandas as pd
 
+PRIOR = "prior"  # the class frequencies: calibrated, and of no use
 PLACE = ("data", "protocol", "condition", "test")  # where models meet: condition of the training rows, of the test rows
 MODEL = "graph-fusion"
 BASELINE = "mean-pool"
@@ -42,8 +43,8 @@ def means(results: Results) -> pd.DataFrame:
 
     Columns: those of ``PLACE``, ``level``, ``metric``, ``model``; ``num_splits`` with a defined value; ``mean``;
     ``half_width`` of the corrected 95 % interval, NaN where there is none; ``complete``, whether no other model of the
-    place has more splits; ``best``, whether no complete model of the place has a better mean. Calibration errors are
-    those of the bins summed over splits, and have no interval.
+    place has more splits; ``best``, whether no complete model of the place has a better mean, the class frequencies
+    apart. Calibration errors are those of the bins summed over splits, and have no interval.
     """
     import pandas as pd
 
@@ -64,7 +65,8 @@ def means(results: Results) -> pd.DataFrame:
     most = found.groupby([*PLACE, "metric"], sort=False)["num_splits"].transform("max")
     found["complete"] = (found["num_splits"] == most) & (most > 0)
     up = found["metric"].map(lambda name: metric_named(name).higher_is_better)
-    ahead = found["mean"].where(found["complete"]) * up.map({True: 1.0, False: -1.0}).astype(float)
+    eligible = found["complete"] & (found["model"] != PRIOR)
+    ahead = found["mean"].where(eligible) * up.map({True: 1.0, False: -1.0}).astype(float)
     top = ahead.groupby([found[name] for name in (*PLACE, "metric")], sort=False).transform("max")
     found["best"] = ahead.notna() & (ahead >= top)
     return found
