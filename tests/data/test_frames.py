@@ -65,7 +65,9 @@ def test_a_block_of_narrow_floats_stays_narrow_and_a_mixed_one_is_widened():
     assert as_tensor_or_frame(narrow.assign(c=[1])).dtype == torch.float64
 
 
-@pytest.mark.parametrize("values", [["1", "2"], [1, "x"], [object()], [1 + 2j]], ids=["digits", "mixed", "an object", "complex"])
+@pytest.mark.parametrize(
+    "values", [["1", "2"], [1, "x"], [object()], [1 + 2j]], ids=["digits", "mixed", "an object", "complex"]
+)
 def test_what_is_no_number_is_not_made_one(values):
     assert as_numbers(pd.Series(values, dtype=object)) is None
 

@@ -91,7 +91,9 @@ def test_an_object_that_is_absent_or_of_another_kind_is_refused_with_what_is_the
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
-    "content", [b"", b"no R file" * 9, rda(v=np.ones(9))[:-20], gzip.compress(b"RDX2\nX\n" + bytes(9))]
+    "content",
+    [b"", b"no R file" * 9, rda(v=np.ones(9))[:-20], gzip.compress(b"RDX2\nX\n" + bytes(9))],
+    ids=["empty", "text", "cut", "no object"],
 )
 def test_a_damaged_r_file_is_refused(tmp_path, rdata, content):
     path = tmp_path / "a.rda"
