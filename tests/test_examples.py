@@ -49,7 +49,7 @@ def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
 
 
 def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_path):
-    arguments = ["--models", "prior", "mean-pool", "neural-graph", "--rates", "0", "0.5", "--jobs", "2"]
+    arguments = ["--models", "prior", "mean-pool", "log-pool", "--rates", "0", "0.5"]
     done = run("missing_modalities.py", "--splits", "2", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n| rate 0.50 | ") == 3 and "NLL above the prior's:" in done.stdout
