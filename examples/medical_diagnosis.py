@@ -37,7 +37,7 @@ def main() -> None:
     print(table)
     positive = data.target.states[1]
     patient, arrival = as_tests_arrive(data, positive)
-    title = f"P({positive}), patient {patient} ({data.labels[patient]})"
+    title = f"P({data.target.name} {positive}) as tests arrive; patient {patient}, in truth {data.labels[patient]}"
     print(f"\nPatient {patient} ({data.labels[patient]}), graph fusion, as tests arrive:\n")
     for step, probability in arrival.items():
         print(f"  {step:24s} P({positive}) = {probability:.3f}")
