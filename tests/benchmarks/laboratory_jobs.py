@@ -1,8 +1,8 @@
 """Are two jobs faster than one?                                            python -m tests.benchmarks.laboratory_jobs
 
-The default run of the laboratory at one split (96 cells), computed anew with one job, then with two, processes and their
-start included, the report left out. Two cores: 149 s and 91 s, 1.64 times as fast;
-more splits, of which the start is a smaller part, come closer to two.
+The default run of the laboratory at one split (96 cells), computed anew with one job, then with two; the start of
+processes is included, the report left out. Two cores: 149 s and 91 s, 1.64 times as fast; with more splits the start
+is a smaller part.
 """
 
 import time
