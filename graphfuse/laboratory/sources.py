@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -65,16 +65,7 @@ def open_source(name: str, root: str | Path | None = None) -> Source:
     if target:
         check_known(f"the target in {name!r}", target, by_name)
         others = tuple(variable for each, variable in by_name.items() if each != target)
-        dataset = Dataset(
-            dataset.name,
-            dataset.batch,
-            by_name[target],
-            dataset.groups,
-            dataset.source,
-            dataset.split,
-            others,
-            dataset.sites,
-        )
+        dataset = replace(dataset, target=by_name[target], other_targets=others)
     known = dataset.batch.targets[dataset.target.name] >= 0
     return Source(name, dataset if known.all() else dataset[known], truths.get(dataset.target.name))
 
