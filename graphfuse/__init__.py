@@ -30,7 +30,9 @@ from .learning import FitSettings, cross_fit, every_subset_nll, fit, joint_nll, 
 from .networks import Network, read_network
 from .potentials import (
     ConditionalPotential,
+    CorrelatedScorePotential,
     GaussianPotential,
+    JointPotential,
     NeuralPotential,
     Potential,
     ScorePotential,
@@ -39,9 +41,11 @@ from .potentials import (
 
 if TYPE_CHECKING:
     from .estimators import (
+        AveragedEncoder,
         EarlyFusionClassifier,
         FusionClassifier,
         HybridFusionClassifier,
+        KernelEncoder,
         LateFusionClassifier,
         MaskedNMF,
         MaskedSVD,
@@ -53,9 +57,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {  # scikit-learn is loaded when one of these is first used
+    "AveragedEncoder": "estimators",
     "EarlyFusionClassifier": "estimators",
     "FusionClassifier": "estimators",
     "HybridFusionClassifier": "estimators",
+    "KernelEncoder": "estimators",
     "LateFusionClassifier": "estimators",
     "MaskedNMF": "estimators",
     "MaskedSVD": "estimators",
@@ -65,7 +71,9 @@ _LAZY = {  # scikit-learn is loaded when one of these is first used
 }
 
 __all__ = [
+    "AveragedEncoder",
     "ConditionalPotential",
+    "CorrelatedScorePotential",
     "Dataset",
     "EarlyFusion",
     "EarlyFusionClassifier",
@@ -81,6 +89,8 @@ __all__ = [
     "HybridFusion",
     "HybridFusionClassifier",
     "InferenceMethod",
+    "JointPotential",
+    "KernelEncoder",
     "LateFusion",
     "LateFusionClassifier",
     "LogarithmicPool",

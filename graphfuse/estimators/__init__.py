@@ -1,18 +1,22 @@
 """What scikit-learn users hold: classifiers that take rows with gaps."""
 
+from .averaged_encoder import AveragedEncoder
 from .early_fusion_classifier import EarlyFusionClassifier
 from .factorization import MaskedNMF, MaskedSVD
 from .fusion_classifier import FusionClassifier
 from .hybrid_fusion_classifier import HybridFusionClassifier
+from .kernel_encoder import KernelEncoder
 from .late_fusion_classifier import LateFusionClassifier
 from .tabular_encoder import TabularEncoder
 from .text_encoder import TextEncoder
 from .tree_encoder import TreeEncoder
 
 __all__ = [
+    "AveragedEncoder",
     "EarlyFusionClassifier",
     "FusionClassifier",
     "HybridFusionClassifier",
+    "KernelEncoder",
     "LateFusionClassifier",
     "MaskedNMF",
     "MaskedSVD",

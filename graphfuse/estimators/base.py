@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
-from torch import nn
+from torch import Tensor, nn
 
 from ..checks import check_known, invalid, listed
 from ..data import ModalityBatch
@@ -44,6 +44,10 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
     @abstractmethod
     def _encode(self, batch: ModalityBatch) -> ModalityBatch:
         """What the fitted encoders say of present rows, as the batch that the model reads."""
+
+    def _log_probs(self, batch: ModalityBatch) -> Tensor:
+        """Log-probabilities ``(rows, num_classes)`` of rows with the modalities of fit."""
+        return self.model_(self._encode(batch))[TARGET]
 
     def fit(self, X: Any, y: Any) -> Any:
         """Fit encoders and fusion.
@@ -75,7 +79,7 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         check_is_fitted(self)
         batch = like(as_batch(self, X, self.modalities, self._template), self._template)
         with torch.no_grad():
-            log_probs = self.model_(self._encode(batch))[TARGET].numpy()
+            log_probs = self._log_probs(batch).numpy()
         impossible = ~np.isfinite(log_probs).any(1)
         if impossible.any():
             warn(
@@ -163,15 +167,20 @@ def encoded(
     ensembles: Mapping[str, EncoderEnsemble],
     say: Callable[[EncoderEnsemble, Any], np.ndarray],
     num_states: int,
+    modality_of: Mapping[str, str] | None = None,
 ) -> ModalityBatch:
-    """By modality, what its ensemble says of the present rows, ``(rows, num_states)``; missing if it has no member."""
+    """By source, what its ensemble says of the present rows, ``(rows, num_states)``; missing if it has no member.
+
+    A source reads the modality of its own name where ``modality_of`` does not tell another one.
+    """
     tables, present = {}, {}
     for name, ensemble in ensembles.items():
+        modality = name if modality_of is None else modality_of[name]
         tables[name] = torch.zeros(len(batch), num_states, dtype=torch.float64)
-        present[name] = batch.present[name] & bool(ensemble.members)
+        present[name] = batch.present[modality] & bool(ensemble.members)
         rows = present[name].numpy().nonzero()[0]
         if len(rows):
             flat = not any(isinstance(member, ModuleEncoder) for member in ensemble.members)
-            inputs = encoder_inputs(batch[rows].select([name]), name, flat)
+            inputs = encoder_inputs(batch[rows].select([modality]), modality, flat)
             tables[name][rows] = torch.from_numpy(say(ensemble, inputs))
     return ModalityBatch(tables, present)

@@ -2,60 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from functools import partial
 from math import log
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
-from ..checks import check_type, invalid, listed
+from ..checks import check_known, invalid, listed
 from ..data import ModalityBatch, random_subsets
 from ..fusion import FusionModel, GraphFusion
-from ..graph import Factor, FactorGraph, Variable, star
-from ..learning import EncoderEnsemble, cross_fit, map_estimate
-from ..potentials import NeuralPotential, Potential, ScorePotential, TablePotential
+from ..graph import FactorGraph, Variable
+from ..learning import EncoderEnsemble, cross_fit
 from .base import TARGET, FusionEstimator, draw_seed, encoded
+from .experts import default_experts
+from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, encoder_inputs
+from .joint_expert import JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
 from .module_encoder import ModuleEncoder
-
-Structure = FactorGraph | Callable[[Variable, Sequence[str]], FactorGraph] | None
+from .score_graphs import (
+    Structure,
+    checked_graph,
+    correlated_scores,
+    correlations_of,
+    independent_scores,
+    set_prior,
+    untrained,
+    weights_of,
+)
+from .unseen import seen_parts, seen_together
 
 _NUM_FOLDS = 5
-_SUBSETS_PER_ROW = 16  # random subsets of its modalities under which each training row is seen
+_SUBSETS_PER_ROW = 16  # of its modalities, under which each training row is seen, as it came among them
+_SUBSETS_TO_CHOOSE = 4  # that serve while graphs are compared
 _MAX_ROWS = 200_000  # rows times subsets that one fit of the fusion reads
+_MOST_JOINT_COLUMNS = 200  # that the joint expert reads where it is not asked for
+_MOST_MODALITIES = 12  # up to which several experts read each
+_SPREADS = {  # of the prior of the correlations, by what the structure is called
+    "correlated": 0.45,
+    "correlated, held close": 0.22,
+    "correlated, held closest": 0.12,
+}
+JOINT = "joint expert"
 
 
 class FusionClassifier(FusionEstimator):
     """A classifier that fuses modalities by exact inference on a factor graph; rows may miss anything.
 
-    Every modality's encoder is cross-fitted, so that each training row is scored by encoders that never saw it. The
-    scores, log density ratios log p(y | x) - log p(y), fill one factor per modality; the weights of the factors, and
-    the tables of all other factors, are set by the exact conditional likelihood of the labels given random subsets of
-    the modalities. A missing modality multiplies by one; a row without any gets the class frequencies.
+    Experts of several kinds read each modality. They are cross-fitted, so that each training row is scored by experts
+    that never saw it; the scores are log density ratios, log p(y | x) - log p(y). A Gaussian density of all scores
+    given the class, whose latent causes say how far experts and modalities say the same, turns the scores of those
+    present into a posterior: a missing modality is integrated out, and a row without any gets the class frequencies.
+    The density is fitted by the exact conditional likelihood of the labels given random subsets of the modalities. How
+    tightly its correlations are held, and whether an expert that reads the columns of all modalities joins, is chosen
+    by the likelihood of held-out training rows.
 
     Args:
         modalities: By modality its columns: names where X is a DataFrame, positions where X is an array. None takes
             the first level of the columns where there are several levels, else the keys of a dict X, else one modality
             of all columns. Names select and order the modalities where X is a dict or a ModalityBatch.
         encoders: A scikit-learn classifier or a torch module (to logits, one per class) for all modalities, or a dict
-            by modality; those left out, and all if None, get ``TabularEncoder``. Only clones are fitted. Absent rows
-            are never shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier refuses
-            NaN, as the mean beside an indicator.
+            by modality of one of these, or of several experts by name. Those left out, and all if None, get a linear
+            expert, a kernel expert and, for few columns and two classes, boosted trees; a linear one alone, a
+            ``TabularEncoder``, beyond twelve modalities and where a structure is given. Only clones are fitted. Absent rows are never
+            shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier refuses NaN, as
+            the mean beside an indicator.
         structure: A graph with a variable ``"target"``, one state per class, and a factor named after every modality;
-            or a function that makes it of the target variable and the names of the modalities. ``star`` if None. A
-            graph in which the target has modalities only gets a prior beside them.
+            or a function that makes it of the target variable and the names of the modalities, such as ``star``. A
+            graph in which the target has modalities only gets a prior beside them. None for the correlated scores.
+        joint_encoder: A classifier that reads the columns of all tables side by side; it joins if held-out rows
+            become more likely, and is silent in rows with fewer than two modalities. ``"default"`` is an average of
+            several kinds over the modalities without encoders of their own, up to 200 columns; None is none. Without
+            effect where a structure is given.
         random_state: Seed of folds and subsets, and of encoders that draw and have no seed of their own.
 
     Attributes:
         classes_: The labels.
         modalities_: Names of the modalities.
+        sources_: By expert, the modality that it reads.
+        encoders_: By expert, its fitted ``EncoderEnsemble``.
+        joint_: The fitted ``JointExpert``, if it joined.
+        structure_: What was chosen.
+        losses_: By structure that was compared, the mean negative log-likelihood of held-out rows, in nats.
         graph_: The factor graph.
         model_: The fitted ``GraphFusion`` over scores.
-        encoders_: By modality, its fitted ``EncoderEnsemble``.
-        weights_: By modality whose factor is over one variable with a state per class, the weight of its scores: 1
-            takes them at their word, less takes back what others say too.
+        weights_: By expert that speaks of the target directly, the weight of its scores where all are present: 1
+            takes them at their word, less takes back what others say too, below 0 takes back more than it says.
+        correlations_: The experts, and how far any two say the same beyond the class; None in other structures.
+        seen_together_: Which two modalities, in alphabetical order, some training row has both of.
         prior_: The class frequencies.
 
     Example:
@@ -72,104 +109,179 @@ class FusionClassifier(FusionEstimator):
         modalities: Modalities = None,
         encoders: Any = None,
         structure: Structure = None,
+        joint_encoder: Any = "default",
         random_state: Any = None,
     ) -> None:
         self.modalities = modalities
         self.encoders = encoders
         self.structure = structure
+        self.joint_encoder = joint_encoder
         self.random_state = random_state
 
     def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
-        self.graph_ = self._graph()
-        encoders, seed = self._unfitted_encoders(generator), draw_seed(generator)
-        scores, self.encoders_ = {}, {}
-        for name in sorted(self.modalities_):  # whatever is drawn does not depend on how the modalities were listed
-            inputs = encoder_inputs(batch, name, flat=not isinstance(encoders[name], ModuleEncoder))
+        graph = None if self.structure is None else checked_graph(self.structure, self._target(), self.modalities_)
+        self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
+        scored = self._cross_fitted(batch, states, generator)
+        copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
+        kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
+        subsets = [scored.keep({name: each[modality] for name, modality in self.sources_.items()}) for each in kept]
+        finish = partial(set_prior, target=TARGET, prior=self.prior_)
+        names, seed = tuple(scored.modalities), draw_seed(generator)
+        self.joint_: JointExpert | None = None
+        self.losses_: dict[str, float] = {}
+        if graph is not None:
+            chosen = Candidate("given", partial(_given, graph, self._target(), names, seed), names)
+        else:
+            joint = self._cross_fitted_jointly(batch, kept, states, generator)
+            if joint is not None:
+                subsets = [_beside(*each) for each in zip(subsets, joint[0], joint[1], strict=True)]
+            few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states)
+            candidates = self._candidates(names)
+            if len(candidates) > 1:
+                self.losses_ = held_out_losses(candidates, few, seed, finish)
+            chosen = min(candidates, key=lambda each: self.losses_.get(each.name, 0.0))
+            if joint is not None:
+                beside = self._candidates((*names, JOINT))[candidates.index(chosen)]
+                self.losses_ |= held_out_losses([beside], few, seed, finish)
+                if self.losses_[beside.name] < self.losses_[chosen.name]:
+                    chosen, self.joint_ = beside, joint[2]
+        self.structure_ = chosen.name
+        model = trained(chosen, ScoredRows(subsets, states), np.arange(len(states)), finish)
+        self.graph_, self.weights_, self.correlations_ = model.graph, weights_of(model), correlations_of(model)
+        return model
+
+    def _log_probs(self, batch: ModalityBatch) -> Tensor:
+        """As the graph answers; a row with modalities never seen together gets the mean over its parts that were."""
+        scored = self._encode(batch)
+        log_probs = self.model_(scored)[TARGET]
+        modalities = sorted(self.modalities_)
+        heard = {self.sources_[name] for name, ensemble in self.encoders_.items() if ensemble.members}
+        present = presence(batch, modalities) & [name in heard for name in modalities]
+        unseen = np.argwhere(np.triu(~self.seen_together_))
+        rows = np.flatnonzero(np.any([present[:, a] & present[:, b] for a, b in unseen], axis=0))
+        if len(rows):
+            names = [listed(modalities[i] for i in pair) for pair in unseen]
+            warn(
+                f"{len(rows)} of {len(batch)} rows have modalities that no row of fit had together "
+                f"({'; '.join(names[:3])}{'; ...' if len(names) > 3 else ''}): how far they say the same is unknown, "
+                "so these rows get the mean of what the parts say that were seen together.",
+                stacklevel=3,
+            )
+        for mask in np.unique(present[rows], axis=0):
+            alike = rows[(present[rows] == mask).all(axis=1)]
+            answers = [self._part_log_probs(scored[alike], part) for part in seen_parts(mask, self.seen_together_)]
+            log_probs[alike] = torch.stack(answers).logsumexp(0) - log(len(answers))
+        return log_probs
+
+    def _part_log_probs(self, scored: ModalityBatch, part: np.ndarray) -> Tensor:
+        """What the graph says of scored rows by some of the modalities alone."""
+        kept = dict(zip(sorted(self.modalities_), part.tolist(), strict=True))
+        sources = {name: torch.full((len(scored),), kept[modality]) for name, modality in self.sources_.items()}
+        others = {name: torch.zeros(len(scored), dtype=torch.bool) for name in scored.modalities if name not in sources}
+        return self.model_(scored.keep(sources | others))[TARGET]
+
+    def _encode(self, batch: ModalityBatch) -> ModalityBatch:
+        scored = encoded(batch, self.encoders_, EncoderEnsemble.scores, len(self.classes_), self.sources_)
+        return scored if self.joint_ is None else _beside(scored, *self.joint_.scores(batch))
+
+    def _unfitted_experts(self, batch: ModalityBatch, generator: torch.Generator) -> dict[tuple[str, str], Any]:
+        """By source and the modality that it reads, an unfitted classifier."""
+        given = self.encoders if isinstance(self.encoders, Mapping) else dict.fromkeys(self.modalities_, self.encoders)
+        for name in given:
+            check_known("each modality in encoders", name, self.modalities_)
+        several = self.structure is None and len(self.modalities_) <= _MOST_MODALITIES
+        seed, found = draw_seed(generator), {}
+        for modality in self.modalities_:
+            argument = f"encoders[{modality!r}]" if isinstance(self.encoders, Mapping) else "encoders"
+            encoder = given.get(modality)
+            if encoder is None and several:
+                encoder = default_experts(num_columns(batch, modality), len(self.classes_))
+            if not isinstance(encoder, Mapping):
+                found[modality, modality] = self._encoder(argument, encoder, [modality], seed)
+                continue
+            if self.structure is not None or not encoder:
+                must = "be one classifier where structure is given, or hold at least one"
+                raise invalid(argument, must, f"a mapping of {len(encoder)}")
+            for name, expert in encoder.items():
+                source = f"{modality}/{name}"
+                found[source, modality] = self._encoder(f"{argument}[{name!r}]", expert, [modality], seed)
+        return found
+
+    def _cross_fitted(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> ModalityBatch:
+        """Out-of-fold scores of every source; ``encoders_`` are what scored them."""
+        experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
+        scores, present, self.encoders_, self.sources_ = {}, {}, {}, {}
+        for (name, modality), encoder in sorted(experts.items(), key=lambda item: item[0]):
             scores[name], self.encoders_[name] = cross_fit(
-                encoders[name],
-                inputs,
+                encoder,
+                encoder_inputs(batch, modality, flat=not isinstance(encoder, ModuleEncoder)),
                 states,
-                batch.present[name].numpy(),
+                batch.present[modality].numpy(),
                 len(self.classes_),
                 _NUM_FOLDS,
                 torch.Generator().manual_seed(seed),
-                name,
+                modality,
             )
-        present = {name: batch.present[name] for name in scores}
-        scored = ModalityBatch(scores, present, targets={TARGET: torch.from_numpy(states)})
-        model = self._untrained(generator).double()
-        self._set_prior(model)
-        copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
-        rows = np.tile(np.arange(len(scored)), copies)
-        map_estimate(model, random_subsets(scored[rows], generator), num_rows=len(scored))
-        self._set_prior(model)
-        weighted = {name: p for name, p in model.potential_of.items() if isinstance(p, ScorePotential)}
-        self.weights_ = {name: float(weighted[name].log_weight.detach().exp()) for name in weighted}
-        return model
+            self.sources_[name] = modality
+            present[name] = batch.present[modality] & bool(self.encoders_[name].members)
+        return ModalityBatch(scores, present, targets={TARGET: torch.from_numpy(states)})
 
-    def _encode(self, batch: ModalityBatch) -> ModalityBatch:
-        return encoded(batch, self.encoders_, EncoderEnsemble.scores, len(self.classes_))
+    def _candidates(self, sources: tuple[str, ...]) -> list[Candidate]:
+        """The graphs that are compared where none is given."""
+        target, suffix = self._target(), f", with {JOINT}" if JOINT in sources else ""
+        groups = [self.sources_.get(name, JOINT) for name in sources]
+        found = []
+        if len(set(groups)) == len(groups):  # experts of one modality are not taken to be independent
+            found.append(Candidate("independent" + suffix, partial(independent_scores, target, sources), sources))
+        if len(sources) > 1:
+            found += [
+                Candidate(name + suffix, partial(correlated_scores, target, sources, groups, spread), sources)
+                for name, spread in _SPREADS.items()
+            ]
+        return found
 
-    def _graph(self) -> FactorGraph:
-        graph = star if self.structure is None else self.structure
-        if not isinstance(graph, FactorGraph):
-            if not callable(graph):
-                raise invalid("structure", "be a FactorGraph or a function that makes one", repr(graph), TypeError)
-            graph = graph(self._target(), list(self.modalities_))
-            check_type("the result of structure", graph, FactorGraph, "be a FactorGraph")
-        if graph.num_states.get(TARGET) != len(self.classes_):
-            raise invalid(
-                "structure",
-                f"have a variable {TARGET!r} with {len(self.classes_)} states, one per class",
-                f"variables {graph.num_states}",
-            )
-        states = next(variable.states for variable in graph.variables if variable.name == TARGET)
-        if states is not None and states != tuple(str(label) for label in self.classes_):
-            must = f"name the states of {TARGET!r} as the sorted labels of y, {listed(self.classes_.tolist())}"
-            raise invalid("structure", must, listed(states))
-        absent = [name for name in self.modalities_ if name not in graph.scopes]
-        if absent:
-            raise invalid("structure", "have a factor named after every modality", f"none for {listed(absent)}")
-        if any(TARGET in scope and name not in self.modalities_ for name, scope in graph.scopes.items()):
-            return graph
-        prior = "prior"
-        while prior in graph.scopes:
-            prior += "_"
-        return FactorGraph(graph.variables, [*graph.factors, Factor(prior, (TARGET,))])
+    def _cross_fitted_jointly(
+        self,
+        batch: ModalityBatch,
+        kept: list[dict[str, Tensor]],
+        states: np.ndarray,
+        generator: torch.Generator,
+    ) -> tuple[Tensor, Tensor, JointExpert] | None:
+        """Out-of-fold scores of the joint expert under every subset, where it speaks, and itself, if there is one."""
+        encoder, read = self._joint_encoder(batch, draw_seed(generator))
+        if encoder is None or len(read) < 2 or np.bincount(states).min() < 2:
+            return None
+        masks = [{name: each[name] for name in read} for each in kept]
+        return cross_fit_jointly(encoder, batch.select(read), states, masks, len(self.classes_), _NUM_FOLDS, generator)
 
-    def _untrained(self, generator: torch.Generator) -> GraphFusion:
-        scopes = sorted(self.graph_.scopes.items())  # in an order that does not depend on that of the modalities
-        potentials = {name: self._potential(name, scope, generator) for name, scope in scopes}
-        return GraphFusion(self.graph_, potentials, [TARGET])
+    def _joint_encoder(self, batch: ModalityBatch, seed: int) -> tuple[Any, tuple[str, ...]]:
+        """The encoder of the joint expert, None if there is none, and the modalities that it reads."""
+        names = readable(batch, sorted(self.modalities_))
+        if self.joint_encoder is None:
+            return None, ()
+        if not isinstance(self.joint_encoder, str):
+            return self._encoder("joint_encoder", self.joint_encoder, names, seed), names
+        if self.joint_encoder != "default":
+            must = 'be "default", None for none, or a classifier with predict_proba'
+            raise invalid("joint_encoder", must, repr(self.joint_encoder))
+        given = self.encoders if isinstance(self.encoders, Mapping) else dict.fromkeys(names, self.encoders)
+        names = tuple(name for name in names if given.get(name) is None)
+        if sum(num_columns(batch, name) for name in names) > _MOST_JOINT_COLUMNS:
+            return None, ()
+        return self._encoder("joint_encoder", default_joint_encoder(len(self.classes_)), names, seed), names
 
-    def _potential(self, name: str, scope: tuple[str, ...], generator: torch.Generator) -> Potential:
-        """The potential of a factor where training starts."""
-        shape, num_classes = self.graph_.shape(scope), len(self.classes_)
-        if name in self.modalities_ and shape == (num_classes,):
-            return ScorePotential(num_classes, name)
-        if name in self.modalities_:
-            linear = nn.Linear(num_classes, self.graph_.size(scope), bias=False, dtype=torch.float64)
-            with torch.no_grad():
-                linear.weight.copy_(torch.randn(linear.weight.shape, generator=generator, dtype=torch.float64))
-            return NeuralPotential(linear, shape, name)
-        if scope == (TARGET,):
-            return TablePotential(torch.zeros(shape, dtype=torch.float64)).requires_grad_(False)
-        start = 0.1 * torch.randn(shape, generator=generator, dtype=torch.float64)
-        if TARGET in scope and shape == (num_classes, num_classes):  # a reading of the target, right nine times in ten
-            start = start + log(9.0 * (num_classes - 1)) * torch.eye(num_classes, dtype=torch.float64)
-        return TablePotential(start)
 
-    def _set_prior(self, model: GraphFusion) -> None:
-        """Shift a constant table of the target so that without any modality the target has the class frequencies."""
-        for name, potential in model.potential_of.items():
-            scope = self.graph_.scopes[name]
-            if TARGET in scope and isinstance(potential, TablePotential):
-                nothing = torch.zeros(1, len(self.classes_), dtype=torch.float64)
-                silent = ModalityBatch(
-                    dict.fromkeys(self.modalities_, nothing), dict.fromkeys(self.modalities_, torch.tensor([False]))
-                )
-                with torch.no_grad():
-                    shift = torch.from_numpy(np.log(self.prior_)) - model(silent)[TARGET][0]
-                    others = [1] * (len(scope) - scope.index(TARGET) - 1)
-                    potential.log_values.add_(shift.reshape(-1, *others))
-                return
+def _some_of(batch: ModalityBatch, generator: torch.Generator) -> dict[str, Tensor]:
+    """A random subset of the modalities that each row has; one that would have none keeps all."""
+    kept = random_subsets(batch.select(sorted(batch.modalities)), generator).present  # drawn in an order of its own
+    none = ~torch.stack(list(kept.values())).any(0)
+    return {name: mask | (none & batch.present[name]) for name, mask in kept.items()}
+
+
+def _given(graph: FactorGraph, target: Variable, names: tuple[str, ...], seed: int) -> GraphFusion:
+    return untrained(graph, target, names, torch.Generator().manual_seed(seed))
+
+
+def _beside(scored: ModalityBatch, scores: Tensor, speaks: Tensor) -> ModalityBatch:
+    """Scored rows with one more source, the joint expert."""
+    return ModalityBatch({**scored.inputs, JOINT: scores}, {**scored.present, JOINT: speaks}, scored.targets)

@@ -11,7 +11,7 @@ from ..evidence import Evidence, fill, silence
 from ..graph import FactorGraph
 from ..inference import InferenceMethod, Posterior, VariableElimination, infer
 from ..logspace import subtract
-from ..potentials import Potential
+from ..potentials import JointPotential, Potential
 from .base import FusionModel, at_known, flat_inputs, subset_masks
 
 _DEFAULT = VariableElimination()
@@ -25,7 +25,7 @@ class GraphFusion(FusionModel):
 
     Args:
         graph: The factorization.
-        potentials: By factor name, one per factor.
+        potentials: By factor name, one per factor; a ``JointPotential`` reads several modalities.
         targets: Variables of the graph to predict.
         method: How to infer.
 
@@ -47,7 +47,7 @@ class GraphFusion(FusionModel):
     def __init__(
         self,
         graph: FactorGraph,
-        potentials: Mapping[str, Potential],
+        potentials: Mapping[str, Potential | JointPotential],
         targets: Sequence[str],
         method: InferenceMethod = _DEFAULT,
     ) -> None:
@@ -56,7 +56,7 @@ class GraphFusion(FusionModel):
         super().__init__([graph.variable(name) for name in check_names("targets", targets)])
         for name, potential in potentials.items():
             check_known("each factor in potentials", name, graph.scopes)
-            check_type(f"potentials[{name!r}]", potential, Potential, "be a Potential")
+            check_type(f"potentials[{name!r}]", potential, (Potential, JointPotential), "be a Potential")
         absent = [name for name in graph.scopes if name not in potentials]
         if absent:
             raise invalid("potentials", "hold a potential for every factor", f"none for {listed(absent)}")
@@ -65,15 +65,14 @@ class GraphFusion(FusionModel):
         self.potentials = nn.ModuleList(potentials[name] for name in graph.scopes)
 
     @property
-    def potential_of(self) -> dict[str, Potential]:
+    def potential_of(self) -> dict[str, Potential | JointPotential]:
         """By factor name, its potential."""
         return dict(zip(self.graph.scopes, self.potentials, strict=True))  # type: ignore[arg-type]
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that some potential reads, in the order of the factors."""
-        read = (potential.modality for potential in self.potential_of.values())
-        return tuple(dict.fromkeys(name for name in read if name is not None))
+        return tuple(dict.fromkeys(name for each in self.potential_of.values() for name in read_by(each)))
 
     def log_potentials(self, batch: ModalityBatch) -> dict[str, Tensor]:
         """By factor, its table ``(*batch, *scope)`` in nats; zero in the rows whose modality is missing.
@@ -81,29 +80,30 @@ class GraphFusion(FusionModel):
         Raises:
             ValueError: If a potential's table does not fit its scope, or is ``nan`` where its modality is present.
         """
-        tables = {}
-        for name, potential in self.potential_of.items():
-            shape = self.graph.shape(self.graph.scopes[name])
-            argument = f"the table of potentials[{name!r}] over {self.graph.scopes[name]}"
-            if potential.modality is None:
-                table = potential(None)
-                _check_shape(argument, table, shape)
-            else:
-                values, present = flat_inputs(batch, potential.modality)
-                table = potential(fill(values, present))
-                _check_shape(argument, table, (len(present), *shape))
-                table = silence(table, present, len(shape))
-                if bool(table.isnan().any()):
-                    rows = int(table.isnan().reshape(len(present), -1).any(-1).sum())
-                    raise invalid(
-                        argument,
-                        "be free of nan where its modality is present (an encoder that reads missing cells, such as "
-                        "graphfuse.encoders.MLP, maps them to numbers)",
-                        f"nan in {rows} rows",
-                    )
-                table = table.reshape(*batch.shape, *shape)
-            tables[name] = table
-        return tables
+        return {name: self._table(name, potential, batch) for name, potential in self.potential_of.items()}
+
+    def _table(self, name: str, potential: Potential | JointPotential, batch: ModalityBatch) -> Tensor:
+        shape = self.graph.shape(self.graph.scopes[name])
+        argument = f"the table of potentials[{name!r}] over {self.graph.scopes[name]}"
+        read = [flat_inputs(batch, modality) for modality in read_by(potential)]
+        if not read:
+            table = potential(None)
+            _check_shape(argument, table, shape)
+            return table
+        filled = [fill(values, present) for values, present in read]
+        every = torch.stack([present for _, present in read], dim=-1)
+        table = potential(filled, every) if isinstance(potential, JointPotential) else potential(filled[0])
+        _check_shape(argument, table, (len(every), *shape))
+        table = silence(table, every.any(-1), len(shape))
+        if bool(table.isnan().any()):
+            rows = int(table.isnan().reshape(len(every), -1).any(-1).sum())
+            raise invalid(
+                argument,
+                "be free of nan where its modality is present (an encoder that reads missing cells, such as "
+                "graphfuse.encoders.MLP, maps them to numbers)",
+                f"nan in {rows} rows",
+            )
+        return table.reshape(*batch.shape, *shape)
 
     def posterior(self, batch: ModalityBatch, targets: Sequence[str] | None = None) -> Posterior:
         """The posterior given the modalities of each row, for the model's targets or any other variables."""
@@ -126,14 +126,16 @@ class GraphFusion(FusionModel):
 
     def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
         """The joint log-likelihood ``(num_subsets, *batch)`` in nats under each subset; every row is encoded once."""
+        if any(isinstance(potential, JointPotential) for potential in self.potentials):
+            return super().subset_log_likelihoods(batch, subsets)
         self.check_targets(batch)
         masks, tables = subset_masks(batch, subsets), self.log_potentials(batch)
         alike: dict[tuple[str, ...], list[str]] = {}  # factors of one scope become one table before inference
         for name, potential in self.potential_of.items():
-            if potential.modality is not None:
+            if read_by(potential):
                 alike.setdefault(self.graph.scopes[name], []).append(name)
         for scope, names in alike.items():
-            kept = [masks[str(self.potential_of[name].modality)] for name in names]
+            kept = [masks[read_by(self.potential_of[name])[0]] for name in names]
             stacked = torch.stack([tables[name] for name in names])
             if bool(stacked.isfinite().all()):
                 weights = torch.stack([mask.flatten() for mask in kept], -1).to(stacked.dtype)
@@ -153,7 +155,7 @@ class GraphFusion(FusionModel):
         self.check_targets(batch)
         tables = self.log_potentials(batch)
         silent = {
-            name: tables[name] if potential.modality is None else tables[name].new_zeros(self.graph.shape(scope))
+            name: tables[name].new_zeros(self.graph.shape(scope)) if read_by(potential) else tables[name]
             for (name, potential), scope in zip(self.potential_of.items(), self.graph.scopes.values(), strict=True)
         }
         clamped = infer(self.graph, tables, self._observed(batch), targets=(), method=self.method).log_partition
@@ -174,6 +176,13 @@ class GraphFusion(FusionModel):
 
     def extra_repr(self) -> str:
         return f"graph={self.graph}, targets={list(self.targets)}, method={self.method}"
+
+
+def read_by(potential: Potential | JointPotential) -> tuple[str, ...]:
+    """The modalities that a potential reads; none if it is constant."""
+    if isinstance(potential, JointPotential):
+        return potential.modalities
+    return () if potential.modality is None else (potential.modality,)
 
 
 def _check_shape(argument: str, table: Tensor, expected: tuple[int, ...]) -> None:

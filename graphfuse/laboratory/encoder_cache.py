@@ -68,14 +68,15 @@ class SharedEncoder(ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.cache = cache
 
-    def fit(self, X: Any, y: Any) -> SharedEncoder:
+    def fit(self, X: Any, y: Any, groups: Any = None) -> SharedEncoder:
         """Fit, or take what was fitted to these very rows.
 
         Raises:
             ValueError: If a setting of the encoder is of a kind whose content cannot be read.
         """
-        self.key_ = _digest(_settings(self.encoder), _content(X), _content(y))
-        self.fitted_ = self.cache.get(self.key_, lambda: clone(self.encoder).fit(X, y))
+        together = {} if groups is None else {"groups": groups}
+        self.key_ = _digest(_settings(self.encoder), _content(X), _content(y), *map(_content, together.values()))
+        self.fitted_ = self.cache.get(self.key_, lambda: clone(self.encoder).fit(X, y, **together))
         self.classes_ = self.fitted_.classes_
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..checks import check_known
 from ..data import Dataset, ModalityBatch, available, load
-from ..problems import hepar2
+from ..problems import SIGNAL_PROBLEMS, NetworkProblem, hepar2, signal_problem
 
 KNOWN_ROWS = 3000  # drawn once, whatever the seeds of a run
 _SEED = 20_030  # of the rows that are drawn
@@ -55,12 +56,12 @@ def open_source(name: str, root: str | Path | None = None) -> Source:
         FileNotFoundError: If the files of the data set are not there.
 
     Example:
-        >>> open_source("hepar2/PBC").dataset.target.name
-        'PBC'
+        >>> open_source("hepar2/PBC").dataset.target.name, open_source("child").dataset.target.name
+        ('PBC', 'Disease')
     """
     stem, _, target = name.partition("/")
     check_known("each name in data", stem, source_names())
-    dataset, truths = _PROBLEMS[stem]() if stem in _PROBLEMS else (load(stem, root), {})
+    dataset, truths = _drawn(stem) if stem in _PROBLEMS else (load(stem, root), {})
     by_name = {variable.name: variable for variable in dataset.targets}
     if target:
         check_known(f"the target in {name!r}", target, by_name)
@@ -70,18 +71,23 @@ def open_source(name: str, root: str | Path | None = None) -> Source:
     return Source(name, dataset if known.all() else dataset[known], truths.get(dataset.target.name))
 
 
-def _hepar2() -> tuple[Dataset, dict[str, Truth]]:
-    """Patients of HEPAR II; exact inference tells the truth of each disorder."""
-    problem = hepar2()
+def _drawn(name: str) -> tuple[Dataset, dict[str, Truth]]:
+    """Rows of a problem; exact inference tells the truth of each target."""
+    problem = _PROBLEMS[name]()
     batch = problem.draw(KNOWN_ROWS, torch.Generator().manual_seed(_SEED))
     variables = {variable.name: variable for variable in problem.network.graph.variables}
-    first, *others = (variables[name] for name in problem.targets)
-    dataset = Dataset("hepar2", batch, first, source="drawn from HEPAR II", other_targets=tuple(others))
+    first, *others = (variables[target] for target in problem.targets)
+    source = f"drawn from the network {name.removesuffix('_signals')}"
+    dataset = Dataset(name, batch, first, source=source, other_targets=tuple(others))
 
     def truth_of(target: str) -> Truth:
         return lambda rows: problem.true_posterior(rows)[target]
 
-    return dataset, {name: truth_of(name) for name in problem.targets}
+    return dataset, {target: truth_of(target) for target in problem.targets}
 
 
-_PROBLEMS: dict[str, Callable[[], tuple[Dataset, dict[str, Truth]]]] = {"hepar2": _hepar2}
+_PROBLEMS: dict[str, Callable[[], NetworkProblem]] = {
+    "hepar2": hepar2,  # findings by their labels
+    "hepar2_signals": partial(signal_problem, "hepar2"),
+    **{name: partial(signal_problem, name) for name in SIGNAL_PROBLEMS if name != "hepar2"},
+}

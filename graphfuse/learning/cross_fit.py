@@ -119,12 +119,18 @@ def cross_fit(
 
 
 def fit_encoder(
-    encoder: Any, inputs: Any, target: np.ndarray, present: np.ndarray, num_states: int, name: str = "inputs"
+    encoder: Any,
+    inputs: Any,
+    target: np.ndarray,
+    present: np.ndarray,
+    num_states: int,
+    name: str = "inputs",
+    groups: np.ndarray | None = None,
 ) -> EncoderEnsemble:
     """A clone of the encoder fitted to the present rows, as an ensemble of one.
 
     With fewer than two classes among these rows there is nothing to learn: the ensemble has no member, and a warning
-    says so.
+    says so. Groups ``(rows,)`` are passed on to an encoder whose own folds shall keep rows together.
     """
     from sklearn.base import clone
 
@@ -134,7 +140,8 @@ def fit_encoder(
         warn(f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes.", stacklevel=2)
         return EncoderEnsemble((), np.full(num_states, 1 / num_states))
     try:
-        member = clone(encoder).fit(take_rows(inputs, rows), target[rows])
+        together = {} if groups is None else {"groups": groups[rows]}
+        member = clone(encoder).fit(take_rows(inputs, rows), target[rows], **together)
     except Exception as error:
         error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
         raise

@@ -1,7 +1,8 @@
 """What a factor says: one kind of potential a file."""
 
-from .base import Potential
+from .base import JointPotential, Potential
 from .conditional import ConditionalPotential
+from .correlated_scores import CorrelatedScorePotential
 from .gaussian import GaussianPotential
 from .log_linear import LogLinearPotential
 from .low_rank import LowRankPotential
@@ -17,8 +18,10 @@ from .tied import TiedPotential
 
 __all__ = [
     "ConditionalPotential",
+    "CorrelatedScorePotential",
     "GaussianPotential",
     "IsingPotential",
+    "JointPotential",
     "LogLinearPotential",
     "LowRankPotential",
     "MixturePotential",

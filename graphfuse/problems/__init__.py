@@ -6,8 +6,10 @@ from .example_networks import example_network
 from .hepar2 import hepar2
 from .network_problem import NetworkProblem
 from .readings import ExactLabel, GaussianSignal, Reading
+from .signals import SIGNAL_PROBLEMS, signal_problem
 
 __all__ = [
+    "SIGNAL_PROBLEMS",
     "DigitImages",
     "ExactLabel",
     "GaussianSignal",
@@ -17,4 +19,5 @@ __all__ = [
     "example_network",
     "hepar2",
     "mean_kl",
+    "signal_problem",
 ]

@@ -12,6 +12,7 @@ from sklearn.utils import get_tags
 from torch import nn
 
 from graphfuse.estimators import FusionClassifier, TabularEncoder
+from graphfuse.estimators.experts import default_experts
 from graphfuse.estimators.module_encoder import ModuleEncoder
 from graphfuse.learning import FitSettings
 
@@ -149,12 +150,13 @@ def test_a_table_of_another_width_or_kind_is_refused():
         TabularEncoder().fit(X, np.zeros(90))
 
 
-def test_given_by_hand_it_serves_graph_fusion_as_the_default_does():
+def test_given_by_hand_experts_serve_graph_fusion_as_the_default_ones_do():
     X, y = numbers()
     X[::4, 1] = NAN
     assert get_tags(TabularEncoder()).input_tags.allow_nan
-    by_hand, default = (FusionClassifier(encoders=each, random_state=0).fit(X, y) for each in (TabularEncoder(), None))
-    np.testing.assert_allclose(by_hand.predict_proba(X), default.predict_proba(X), atol=1e-12)
+    by_hand = {"features": default_experts(num_columns=X.shape[1], num_classes=2)}
+    found, default = (FusionClassifier(encoders=each, random_state=0).fit(X, y) for each in (by_hand, None))
+    np.testing.assert_allclose(found.predict_proba(X), default.predict_proba(X), atol=1e-12)
 
 
 # torch modules

@@ -302,7 +302,7 @@ def test_the_order_of_the_modalities_changes_nothing_at_fit(name):
 
 def test_a_star_is_the_softmax_of_the_log_prior_and_the_weighted_scores():
     X, y = views(num_classes=3)
-    classifier = light().fit(X, y)
+    classifier = light(structure=star).fit(X, y)
     logits = np.tile(np.log(frequencies(y)), (len(y), 1))
     for name, values in X.items():
         ensemble = classifier.encoders_[name]
@@ -319,9 +319,9 @@ def test_a_star_is_the_softmax_of_the_log_prior_and_the_weighted_scores():
 def test_a_modality_that_only_repeats_another_is_weighted_down():
     X, y = views(300)
     X = {name: np.nan_to_num(X["sound"]) for name in ("once", "again")}
-    weights = light().fit(X, y).model_.potential_of
-    together = sum(float(weights[name].log_weight.detach().exp()) for name in X)
-    assert 0.7 < together < 1.5
+    for structure in (star, None):
+        weights = light(structure=structure).fit(X, y).weights_
+        assert 0.7 < weights["once"] + weights["again"] < 1.5
 
 
 # encoders
@@ -333,7 +333,8 @@ def test_encoders_may_be_one_object_or_a_dict_and_the_default_fills_the_rest():
     np.testing.assert_array_equal(one.predict_proba(X), by_name.predict_proba(X))
     partly = light(encoders={"sound": LIGHT, "sight": None}).fit(X, y)
     left_out = light(encoders={"sound": LIGHT}).fit(X, y)
-    assert isinstance(partly.encoders_["sight"].members[0], TabularEncoder)
+    assert isinstance(partly.encoders_["sight/linear"].members[0], TabularEncoder)
+    assert set(partly.sources_) == {"sound", "sight/linear", "sight/kernel", "sight/boosted"}
     np.testing.assert_array_equal(partly.predict_proba(X), left_out.predict_proba(X))
 
 
@@ -466,7 +467,7 @@ def test_training_rows_may_miss_everything():
 
 def test_impossible_rows_get_the_prior_and_a_warning_that_counts_them():
     X, y = views()
-    classifier = light().fit(X, y)
+    classifier = light(structure=star).fit(X, y)
     expected = classifier.predict_proba(X)
     rows = ~np.isnan(X["sound"]).all(1)
 
@@ -502,12 +503,12 @@ def keep(X):
 def test_the_tools_of_scikit_learn_split_every_input_of_rows(kind):
     X, y = views()
     modalities, make = KINDS[kind]
-    data, classifier = make(X), light(modalities)
+    data, classifier = make(X), light(modalities, structure=star)
     scores = cross_val_score(classifier, data, y, cv=3, error_score="raise")
     assert scores.mean() > 0.7
     answers = cross_val_predict(classifier, data, y, cv=3, method="predict_proba")
     assert (answers.argmax(1) == y).mean() > 0.7
-    search = GridSearchCV(classifier, {"structure": [None, edge]}, cv=2, error_score="raise").fit(data, y)
+    search = GridSearchCV(classifier, {"structure": [star, edge]}, cv=2, error_score="raise").fit(data, y)
     assert search.score(data, y) > 0.7
     calibrated = CalibratedClassifierCV(classifier, cv=2).fit(data, y)
     np.testing.assert_allclose(calibrated.predict_proba(data).sum(1), 1.0, atol=1e-12)

@@ -130,7 +130,7 @@ def test_a_fit_that_raises_is_not_kept(cache):
 def test_fusion_with_the_cache_answers_as_without_and_the_second_time_fits_nothing(kind, cache, generator):
     values, labels = table(60)
     batch = drop_modalities(ModalityBatch({"numbers": values, "visit": frame(60)}), 0.2, generator)
-    plain = kind(random_state=3).fit(batch, labels).predict_log_proba(batch)
+    plain = kind(encoders=TabularEncoder(), random_state=3).fit(batch, labels).predict_log_proba(batch)
     shared = kind(encoders=cache.share(TabularEncoder()), random_state=3).fit(batch, labels).predict_log_proba(batch)
     np.testing.assert_array_equal(plain, shared)
     num_entries = len(cache.entries)

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from graphfuse import Dataset, ModalityBatch, Variable
 from graphfuse.data import random_subsets
+from graphfuse.estimators.tables import Tables
 from graphfuse.laboratory.encoder_cache import EncoderCache
 from graphfuse.laboratory.models import model_entry, model_names
 from graphfuse.laboratory.models.adapting import spread
 from graphfuse.laboratory.models.boosting import Boosting, HistogramBoosting
 from graphfuse.laboratory.models.imputation import NearestRows
 from graphfuse.laboratory.models.networks import MODELS as NETWORKS
-from graphfuse.laboratory.models.tables import Tables
 from graphfuse.laboratory.models.trained_network import TrainedNetwork
 from graphfuse.laboratory.models.validation import held_out
 

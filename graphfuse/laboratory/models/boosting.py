@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ...data import Dataset, ModalityBatch, random_subsets
+from ...estimators.tables import Tables
 from .adapting import SeenClasses
 from .base import ModelEntry
-from .tables import Tables
 from .validation import held_out
 
 _ENOUGH_ROWS = 200  # to hold some out and choose the number of iterations by them

@@ -15,6 +15,7 @@ from ...estimators import (
     LateFusionClassifier,
     TabularEncoder,
 )
+from ...graph import star
 from ..encoder_cache import EncoderCache
 from .adapting import SeenClasses
 from .base import ModelEntry
@@ -39,8 +40,12 @@ class Estimated(SeenClasses):
 
 
 def _graph_fusion(cache: EncoderCache) -> Estimated:
+    return Estimated(lambda seed: FusionClassifier(random_state=seed))
+
+
+def _graph_star(cache: EncoderCache) -> Estimated:
     encoder = cache.share(TabularEncoder())
-    return Estimated(lambda seed: FusionClassifier(encoders=encoder, random_state=seed))
+    return Estimated(lambda seed: FusionClassifier(encoders=encoder, structure=star, random_state=seed))
 
 
 def _early_fusion(cache: EncoderCache) -> Estimated:
@@ -64,7 +69,12 @@ def _hybrid_fusion(cache: EncoderCache) -> Estimated:
 
 
 MODELS = {
-    "graph-fusion": ModelEntry("graph over cross-fitted logistic regressions, one per modality", _graph_fusion, 0.8),
+    "graph-fusion": ModelEntry(
+        "correlated scores of several experts per modality, and of a joint one", _graph_fusion, 8.0
+    ),
+    "graph-star": ModelEntry(
+        "weighted product of cross-fitted logistic regressions, one per modality", _graph_star, 0.8
+    ),
     "early-fusion": ModelEntry("logistic regression over all columns, gaps marked", _early_fusion, 0.15),
     "mean-pool": ModelEntry("mean of the probabilities of logistic regressions, one per modality", _mean_pool, 0.15),
     "log-pool": ModelEntry("geometric mean of logistic regressions, one per modality", _log_pool, 0.15),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...data import Dataset, ModalityBatch
+from ...estimators.tables import Tables
 from .adapting import SeenClasses
 from .base import ModelEntry
-from .tables import Tables
 
 _NUM_TREES = 300
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ...data import Dataset, ModalityBatch
 from ...estimators.logistic_fit import fit_logistic
+from ...estimators.tables import Tables
 from .adapting import SeenClasses
 from .base import ModelEntry
-from .tables import Tables
 
 _NUM_FOLDS = 5
 _NUM_NEIGHBORS = 10

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ...data import Dataset, ModalityBatch, random_subsets
+from ...estimators.tables import Tables
 from ...fusion import FusionModel
 from ...graph import Variable
 from ...learning import FitSettings, fit
 from ...learning.objectives import Objective
 from .adapting import SeenClasses
-from .tables import Tables
 from .validation import held_out
 
 LABEL = "label"  # the name of the predicted variable in every network

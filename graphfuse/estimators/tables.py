@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...data import ModalityBatch
-from ...estimators.columns import Column, learn_columns
+from ..data import ModalityBatch
+from .columns import Column, learn_columns
 
 
 @dataclass(frozen=True, eq=False)

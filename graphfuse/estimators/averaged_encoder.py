@@ -1,0 +1,177 @@
+"""An average of encoders of several kinds, each weighed by what it says of rows that it was not fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..checks import check_count, check_type, invalid, listed
+from ..learning.cross_fit import take_rows
+from .columns import learn_columns, scaled
+from .experts import default_experts
+from .held_out import fit_logistic_held_out, stratified_folds
+from .tabular_encoder import TabularEncoder
+
+_STRENGTHS = np.logspace(-4, 1, 6)
+_FLOOR = 1e-6  # of a probability that is weighed
+_PRIOR_ROWS = 20.0  # that the equal weights count for
+_SMALLEST = 0.05  # weight, below which a member is left out
+_FEW_ROWS, _MANY_FOLDS = 1000, 3  # from as many rows on, as many folds serve
+
+
+class AveragedEncoder(ClassifierMixin, BaseEstimator):
+    """Averages the probabilities of a linear model, a kernel model and boosted trees; no setting needs a choice.
+
+    Every member says what it thinks of rows that it was not fitted on, in inner folds that also choose its strength;
+    the weights of the average make these rows most likely, drawn towards equal weights as if by twenty more rows. A
+    member of little weight is left out, which saves its time, and so is one that cannot be fitted.
+
+    Args:
+        members: By name, unfitted classifiers; None for a ``TabularEncoder``, a ``KernelEncoder`` and, for tables of
+            at most 64 columns and two classes, a ``BoostedEncoder``.
+        num_folds: Inner folds, three at most from 1000 rows on; a row alone in its class is held out by none, and
+            the weights are equal if all are.
+        random_state: Of the folds, and of members without one of their own.
+
+    Attributes:
+        members_: By name, the fitted members of the average.
+        weights_: By name, their weights, which sum to one.
+        classes_: The labels, sorted.
+
+    Raises:
+        ValueError: If y has one class, or no member can be fitted.
+        TypeError: If ``members`` is no mapping, or a member no classifier with ``predict_proba``.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(200, 2))
+        >>> encoder = AveragedEncoder(random_state=0).fit(X, X[:, 0] * X[:, 1] > 0)
+        >>> encoder.weights_["kernel"] > encoder.weights_["linear"]
+        True
+
+    Reference: Breiman (1996), Stacked regressions; van der Laan, Polley and Hubbard (2007), Super learner.
+    """
+
+    def __init__(self, members: Mapping[str, Any] | None = None, num_folds: int = 5, random_state: Any = None) -> None:
+        self.members = members
+        self.num_folds = num_folds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> AveragedEncoder:
+        """Fit the members and their weights to an array or DataFrame ``(rows, columns)`` and its labels.
+
+        Args:
+            X: Columns of any kind, with gaps.
+            y: Labels.
+            groups: Integers ``(rows,)``; no fold parts the rows of a group, which have one label. Rows are alone if
+                None.
+        """
+        check_count("num_folds", self.num_folds, minimum=2)
+        self.classes_, states = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise invalid("y", "have at least two classes", listed(self.classes_.tolist()))
+        if len(states) != np.shape(X)[0]:
+            raise invalid("y", f"have one label per row of X, {np.shape(X)[0]}", f"{len(states)} labels")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        num_folds = self.num_folds if len(states) < _FEW_ROWS else min(self.num_folds, _MANY_FOLDS)
+        fold = stratified_folds(states, num_folds, seed, groups)
+        fitted, held, refusals = {}, [], []
+        for name, member in self._unfitted(X, seed).items():
+            try:
+                held.append(_fit_held_out(member, X, np.asarray(y), fold)[fold >= 0])
+            except ValueError as error:
+                refusals.append(error)
+            else:
+                fitted[name] = member
+        if not fitted:
+            raise refusals[0]
+        known = np.array([found[np.arange(len(found)), states[fold >= 0]] for found in held])
+        weights = mixture_weights(known.T, _PRIOR_ROWS)
+        kept = weights >= min(_SMALLEST, weights.max())
+        weights = np.where(kept, weights, 0.0) / weights[kept].sum()
+        self.weights_ = {name: float(w) for name, w in zip(fitted, weights, strict=True) if w}
+        self.members_ = {name: fitted[name] for name in self.weights_}
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities ``(rows, num_classes)``."""
+        check_is_fitted(self)
+        parts = [weight * self.members_[name].predict_proba(X) for name, weight in self.weights_.items()]
+        return np.sum(parts, axis=0)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _unfitted(self, X: Any, seed: int) -> dict[str, Any]:
+        """Clones of the members, with a seed where they have none of their own."""
+        members = default_experts(np.shape(X)[1], len(self.classes_)) if self.members is None else self.members
+        check_type("members", members, Mapping, "be a mapping from names to classifiers, or None")
+        if not members:
+            raise invalid("members", "hold at least one classifier", "none")
+        found = {}
+        for name, member in members.items():
+            if isinstance(member, type) or not all(hasattr(member, verb) for verb in ("fit", "predict_proba")):
+                raise invalid(
+                    f"members[{name!r}]", "be a classifier with predict_proba, unfitted", repr(member), TypeError
+                )
+            found[name] = clone(member)
+            unset = [key for key, value in found[name].get_params().items() if value is None]
+            found[name].set_params(**{key: seed for key in unset if key.split("__")[-1] == "random_state"})
+        return found
+
+
+def mixture_weights(likelihoods: np.ndarray, prior_rows: float) -> np.ndarray:
+    """Convex weights of members under which rows are most likely, drawn towards equal weights.
+
+    Expectation and maximization under a Dirichlet prior, whose mode is the equal weights: a concave problem.
+
+    Args:
+        likelihoods: Probability that each member gives to the label of each row, ``(rows, members)``.
+        prior_rows: Rows that the prior counts for.
+
+    Example:
+        >>> mixture_weights(np.array([[0.9, 0.1]] * 30), 10.0).round(2)
+        array([0.86, 0.14])
+        >>> mixture_weights(np.zeros((0, 2)), 10.0)
+        array([0.5, 0.5])
+
+    Reference: McLachlan and Peel (2000), Finite Mixture Models, section 2.8.
+    """
+    equal = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
+    weights, floored = equal, np.maximum(likelihoods, _FLOOR)
+    for _ in range(500):
+        shares = floored * weights
+        shares /= shares.sum(axis=1, keepdims=True)
+        new = (shares.sum(axis=0) + prior_rows * equal) / (len(shares) + prior_rows)
+        if np.abs(new - weights).max() < 1e-6:
+            return new
+        weights = new
+    return weights
+
+
+def _fit_held_out(member: Any, X: Any, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Fit a member to all rows; what its like, fitted without each fold, says of the rows of the fold."""
+    if type(member) is TabularEncoder:
+        classes, states = np.unique(y, return_inverse=True)
+        member.columns_ = learn_columns(X)
+        found, held = fit_logistic_held_out(scaled(member.columns_, X), states, classes, fold, _STRENGTHS.tolist())
+        member.coef_, member.intercept_, member.classes_, member.C_ = found.coef, found.intercept, classes, found.C
+        return held
+    if hasattr(member, "fit_held_out"):
+        return member.fit_held_out(X, y, fold)
+    held = np.full((len(y), len(np.unique(y))), np.nan)
+    for k in range(fold.max() + 1):
+        part = clone(member).fit(take_rows(X, np.flatnonzero(fold != k)), y[fold != k])
+        held[fold == k] = part.predict_proba(take_rows(X, np.flatnonzero(fold == k)))
+    member.fit(X, y)
+    return held

@@ -1,0 +1,106 @@
+"""Boosted trees of few leaves, as many as inner validation wants."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils import check_random_state
+
+from ..checks import check_count
+from ..encoders.logistic import logistic_probabilities
+from ..encoders.tree_ensemble import TreeEnsemble
+from ..learning.cross_fit import take_rows
+from .held_out import mean_log_likelihood, stratified_folds
+from .tree_encoder import TreeEncoder
+
+_STEPS = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1)  # shares of the stages that are compared
+
+
+class BoostedEncoder(TreeEncoder):
+    """A ``TreeEncoder`` of small boosted trees, which are as many as leave held-out rows most likely.
+
+    Five, ten, twenty, forty or all of 60 stages by default; the later trees are cut off, which costs no other fit.
+    Beside what ``TreeEncoder`` keeps, ``num_stages_`` tells how many.
+
+    Args:
+        num_stages: At most; a stage adds one tree, or one for each of more than two classes.
+        max_leaf_nodes: Leaves of a tree.
+        learning_rate: Of every stage.
+        num_folds: Inner folds; all stages are kept if every class has one row.
+        random_state: Of the folds.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(300, 2))
+        >>> encoder = BoostedEncoder(random_state=0).fit(X, X[:, 0] > 0.5)
+        >>> encoder.num_stages_ in (5, 10, 20, 40, 60)
+        True
+
+    Reference: Friedman (2001), Greedy function approximation: a gradient boosting machine.
+    """
+
+    def __init__(
+        self,
+        num_stages: int = 60,
+        max_leaf_nodes: int = 4,
+        learning_rate: float = 0.2,
+        num_folds: int = 3,
+        random_state: Any = None,
+    ) -> None:
+        self.num_stages = num_stages
+        self.max_leaf_nodes = max_leaf_nodes
+        self.learning_rate = learning_rate
+        self.num_folds = num_folds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> BoostedEncoder:
+        """Fit the trees to an array or DataFrame ``(rows, columns)`` and its labels, and cut off the late ones."""
+        check_count("num_folds", self.num_folds, minimum=2)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
+        return self
+
+    def fit_held_out(self, X: Any, y: Any, fold: np.ndarray) -> np.ndarray:
+        """As ``KernelEncoder.fit_held_out``: fit over given folds, and say what these say of the rows they hold out."""
+        check_count("num_stages", self.num_stages, minimum=1)
+        super().fit(X, y)
+        self.num_stages_ = self.num_stages
+        y, (classes, states) = np.asarray(y), np.unique(y, return_inverse=True)
+        counts = sorted({max(1, round(step * self.num_stages)) for step in _STEPS})
+        held = np.full((len(counts), len(states), len(classes)), np.nan)
+        for k in range(fold.max() + 1):
+            part = TreeEncoder(self._unfitted()).fit(take_rows(X, np.flatnonzero(fold != k)), y[fold != k])
+            features = part._features(take_rows(X, np.flatnonzero(fold == k)))
+            per_stage = len(part.trees_.roots) // self.num_stages
+            for found, count in zip(held, counts, strict=True):
+                scores = first_trees(part.trees_, count * per_stage).scores(features)
+                found[fold == k] = scores if part.is_forest_ else logistic_probabilities(scores)
+        if fold.max() < 0:
+            return held[-1]
+        best = int(np.argmax([mean_log_likelihood(found, states) for found in held]))
+        if not self.is_forest_:
+            self.num_stages_ = counts[best]
+            self.trees_ = first_trees(self.trees_, counts[best] * len(self.trees_.roots) // self.num_stages)
+        return held[best]
+
+    def _unfitted(self) -> Any:
+        return HistGradientBoostingClassifier(
+            learning_rate=self.learning_rate,
+            max_iter=self.num_stages,
+            max_leaf_nodes=self.max_leaf_nodes,
+            min_samples_leaf=10,
+            l2_regularization=1.0,
+            early_stopping=False,
+            random_state=0,
+        )
+
+
+def first_trees(trees: TreeEnsemble, num_trees: int) -> TreeEnsemble:
+    """The ensemble of the first trees alone, and of their nodes."""
+    if num_trees >= len(trees.roots):
+        return trees
+    nodes = ("feature", "threshold", "left", "right", "missing_go_left", "values")
+    cut = {name: getattr(trees, name)[: trees.roots[num_trees]] for name in nodes}
+    return replace(trees, **cut, roots=trees.roots[:num_trees], outputs=trees.outputs[:num_trees])

@@ -1,0 +1,147 @@
+"""An expert that reads the columns of all modalities of a row together, and is silent where a row has only one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import has_fit_parameter
+from torch import Tensor
+
+from ..data import ModalityBatch
+from ..data.frames import is_frame
+from ..learning import EncoderEnsemble, fit_encoder
+from .averaged_encoder import AveragedEncoder
+from .experts import default_experts
+from .held_out import stratified_folds
+from .tables import Tables
+
+_SUBSETS_PER_ROW = 4  # under which the expert is fitted to each row; the first is the row as it came
+_CLASS_ROWS = 20.0  # that the presence of a modality among all rows counts for, beside that in a class
+_NAME = "joint expert"
+
+
+@dataclass(frozen=True, eq=False)
+class JointExpert:
+    """A fitted expert over several modalities.
+
+    Args:
+        tables: How the modalities become columns.
+        ensemble: What reads them.
+    """
+
+    tables: Tables
+    ensemble: EncoderEnsemble
+
+    def scores(self, batch: ModalityBatch) -> tuple[Tensor, Tensor]:
+        """Log density ratios ``(rows, num_states)`` in nats, and where it speaks: rows with two modalities or more."""
+        present = presence(batch, self.tables.columns)
+        speaks = (present.sum(1) > 1) & bool(self.ensemble.members)
+        found = np.zeros((len(batch), len(self.ensemble.prior)))
+        rows = np.flatnonzero(speaks)
+        if len(rows):
+            found[rows] = self.ensemble.scores(self.tables.side_by_side(batch[rows]))
+        return torch.from_numpy(found), torch.from_numpy(speaks)
+
+
+def readable(batch: ModalityBatch, modalities: Sequence[str]) -> tuple[str, ...]:
+    """Those of the modalities that are tables, one row of columns per row."""
+    return tuple(name for name in modalities if is_frame(batch.inputs[name]) or batch.inputs[name].ndim <= 2)
+
+
+def default_joint_encoder(num_classes: int) -> AveragedEncoder:
+    """An average of a linear encoder and of one that sees effects across columns."""
+    experts = default_experts(1, num_classes)
+    second = "boosted" if "boosted" in experts else "kernel"
+    return AveragedEncoder({name: experts[name] for name in ("linear", second)})
+
+
+def num_columns(batch: ModalityBatch, modality: str) -> int:
+    """Values of a row."""
+    values = batch.inputs[modality]
+    return int(values.shape[1]) if is_frame(values) else int(values.shape[1:].numel())
+
+
+def cross_fit_jointly(
+    encoder: Any,
+    batch: ModalityBatch,
+    states: np.ndarray,
+    subsets: Sequence[Mapping[str, Tensor]],
+    num_states: int,
+    num_folds: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, JointExpert]:
+    """Out-of-fold scores of every row under every subset of its modalities, and the expert for new rows.
+
+    It is fitted to each row under several subsets. Before, modalities are taken from rows of the classes in which they
+    are more often present, until all classes have them alike: so it learns from values, and not from who is missing,
+    which may mean something else elsewhere. Folds keep a row together.
+
+    Args:
+        encoder: Unfitted classifier; if its ``fit`` takes ``groups`` it is told which rows are one and the same.
+        batch: Rows of the modalities that it reads.
+        states: Classes ``(rows,)``, each with two rows at least.
+        subsets: By modality, which rows keep it, bool ``(rows,)``; the first are the rows as they came.
+        num_states: Classes.
+        num_folds: Folds at most.
+        generator: Source of all that is drawn.
+
+    Returns:
+        Scores ``(num_subsets, rows, num_states)``, whether it speaks ``(num_subsets, rows)``, the expert.
+    """
+    tables = Tables.learn(batch)
+    cells = tables.numbers(batch)
+    masks = np.stack([np.stack([np.asarray(kept[name]) for name in cells], axis=1) for kept in subsets], axis=1)
+    seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator)
+    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    fold = stratified_folds(states, num_folds, seed)
+    scores, members = np.zeros((masks.shape[1], len(states), num_states)), list[Any]()
+    for k in range(fold.max() + 1):
+        inner, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        ensemble = _fit(encoder, _columns(cells, seen, inner), states, inner, seen.shape[1], num_states)
+        found = ensemble.scores(_columns(cells, masks, held))
+        scores[:, held] = found.reshape(len(held), masks.shape[1], num_states).swapaxes(0, 1)
+        members += ensemble.members
+    frequencies = np.bincount(states, minlength=num_states) / len(states)
+    expert = JointExpert(tables, EncoderEnsemble(tuple(members), frequencies))
+    speaks = torch.from_numpy(masks.sum(2).T > 1)
+    return torch.from_numpy(scores) * speaks.unsqueeze(-1), speaks, expert
+
+
+def presence(batch: ModalityBatch, modalities: Sequence[str] | Mapping[str, Any]) -> np.ndarray:
+    """Which modalities each row has, bool ``(rows, num_modalities)``."""
+    return torch.stack([batch.present[name] for name in modalities], dim=1).numpy()
+
+
+def _fit(
+    encoder: Any, inputs: np.ndarray, states: np.ndarray, rows: np.ndarray, copies: int, num_states: int
+) -> EncoderEnsemble:
+    repeated, groups = np.repeat(states[rows], copies), np.repeat(np.arange(len(rows)), copies)
+    everyone = np.ones(len(repeated), dtype=bool)
+    if not has_fit_parameter(encoder, "groups"):
+        return fit_encoder(encoder, inputs, repeated, everyone, num_states, _NAME)
+    return fit_encoder(encoder, inputs, repeated, everyone, num_states, _NAME, groups=groups)
+
+
+def _columns(cells: Mapping[str, np.ndarray], masks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Rows, each under its subsets one after the other, ``(rows * num_subsets, columns)``."""
+    parts = []
+    for i, values in enumerate(cells.values()):
+        kept = masks[rows, :, i].reshape(-1, 1)
+        parts.append(np.where(kept, np.repeat(values[rows], masks.shape[1], axis=0), np.nan))
+    return np.concatenate(parts, axis=1)
+
+
+def _balanced(masks: np.ndarray, states: np.ndarray, num_states: int, generator: torch.Generator) -> np.ndarray:
+    """Masks ``(rows, num_subsets, num_modalities)`` that lose entries until every class has each modality alike."""
+    counts = np.bincount(states, minlength=num_states)
+    whole = masks.mean(axis=(0, 1))
+    of_class = np.stack([masks[states == k].sum(axis=(0, 1)) / masks.shape[1] for k in range(num_states)])
+    rates = (of_class + _CLASS_ROWS * whole) / (counts[:, None] + _CLASS_ROWS)
+    lowest = rates[counts > 0].min(axis=0)
+    kept = np.divide(lowest, rates, out=np.ones_like(rates), where=rates > 0)
+    draws = torch.rand(masks.shape, generator=generator).numpy()
+    return masks & (draws < kept[states][:, None])

@@ -1,0 +1,133 @@
+"""Logistic regression on what a row has in common with landmarks: smooth non-linear scores by two matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..checks import check_count, invalid, listed
+from ..encoders.logistic import logistic_probabilities
+from .columns import learn_columns, scaled
+from .held_out import fit_logistic_held_out, stratified_folds
+
+_STRENGTHS = np.logspace(-1, 3, 5)
+_NARROWNESS = 0.5  # gamma by default, times the median squared distance
+_SMALLEST = 1e-7  # eigenvalues, as a share of the largest, below which a direction of the landmarks is rounding
+_ROWS = 1024  # whose kernel values stay in a processor's cache
+
+
+class KernelEncoder(ClassifierMixin, BaseEstimator):
+    """Fits a logistic regression to the radial kernel between the columns, as ``TabularEncoder`` scales them, and rows.
+
+    The kernel ``exp(-gamma * squared distance)`` is approximated from a sample of the training rows, the landmarks
+    (Nystroem); with as many landmarks as rows it is exact. The strength of the regularization is chosen by inner
+    cross-validation of the log-likelihood. A row far from every landmark gets about the class frequencies. What is
+    learned is kept as plain arrays: ``columns_``, ``used_`` (the scaled columns that vary), ``landmarks_``,
+    ``gamma_``, ``coef_`` (num_scores, num_landmarks), ``intercept_``, ``classes_``, and the strength ``C_``.
+
+    Args:
+        num_landmarks: Rows that are drawn; those that repeat count once.
+        gamma: Narrowness of the kernel; one half over the median squared distance of landmarks if None.
+        num_folds: Inner folds; fewer when all classes have fewer rows, and the strength is 1 when all have one.
+        random_state: Of the landmarks and folds.
+
+    Raises:
+        ValueError: If gamma is not positive, a count is too small, or y has one class.
+
+    Example:
+        >>> X = np.random.default_rng(0).normal(size=(200, 2))
+        >>> y = X[:, 0] * X[:, 1] > 0  # which no linear model can tell
+        >>> KernelEncoder(random_state=0).fit(X[:150], y[:150]).score(X[150:], y[150:]) > 0.9
+        True
+
+    Reference: Williams and Seeger (2001), Using the Nyström method to speed up kernel machines.
+    """
+
+    def __init__(
+        self, num_landmarks: int = 300, gamma: float | None = None, num_folds: int = 5, random_state: Any = None
+    ) -> None:
+        self.num_landmarks = num_landmarks
+        self.gamma = gamma
+        self.num_folds = num_folds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> KernelEncoder:
+        """Draw landmarks, then fit the regression, from an array or DataFrame ``(rows, columns)`` and its labels."""
+        check_count("num_folds", self.num_folds, minimum=2)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
+        return self
+
+    def fit_held_out(self, X: Any, y: Any, fold: np.ndarray) -> np.ndarray:
+        """Fit, with the strength chosen over given folds, and say what these say of the rows that they hold out.
+
+        Args:
+            X: Array or DataFrame ``(rows, columns)``.
+            y: Labels ``(rows,)``.
+            fold: Of every row ``(rows,)``; -1 if never held out.
+
+        Returns:
+            Probabilities ``(rows, num_classes)``; ``nan`` for rows never held out.
+        """
+        check_count("num_landmarks", self.num_landmarks, minimum=1)
+        if self.gamma is not None and not 0 < self.gamma < np.inf:
+            raise invalid("gamma", "be positive and finite, or None", self.gamma)
+        self.columns_ = learn_columns(X)
+        self.classes_, states = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise invalid("y", "have at least two classes", listed(self.classes_.tolist()))
+        features = scaled(self.columns_, X)
+        if len(features) != len(states):
+            raise invalid("y", f"have one label per row of X, {len(features)}", f"{len(states)} labels")
+        self.used_ = features.max(axis=0) - features.min(axis=0) > 0
+        features = features[:, self.used_]
+        drawn = check_random_state(self.random_state).permutation(len(features))[: self.num_landmarks]
+        self.landmarks_ = np.unique(features[drawn], axis=0) if self.used_.any() else features[:1]
+        distances = _squared_distances(self.landmarks_, self.landmarks_)
+        apart = distances[np.triu_indices(len(distances), 1)]
+        self.gamma_ = float(self.gamma or (_NARROWNESS / np.median(apart) if len(apart) else 1.0))
+        values, vectors = np.linalg.eigh(np.exp(-self.gamma_ * distances))
+        kept = values > _SMALLEST * values[-1]
+        whiten = vectors[:, kept] / np.sqrt(values[kept])
+        fitted, held = fit_logistic_held_out(
+            np.exp(-self.gamma_ * _squared_distances(features, self.landmarks_)) @ whiten,
+            states,
+            self.classes_,
+            fold,
+            _STRENGTHS.tolist(),
+        )
+        self.coef_, self.intercept_, self.C_ = fitted.coef @ whiten.T, fitted.intercept, fitted.C
+        return held
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities ``(rows, num_classes)``."""
+        check_is_fitted(self)
+        features = scaled(self.columns_, X)[:, self.used_]
+        scores = np.empty((len(features), len(self.intercept_)))
+        for start in range(0, len(features), _ROWS):
+            kernel = _squared_distances(features[start : start + _ROWS], self.landmarks_)
+            kernel *= -self.gamma_
+            np.exp(kernel, out=kernel)
+            scores[start : start + _ROWS] = kernel @ self.coef_.T
+        return logistic_probabilities(scores + self.intercept_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """``(rows, others)``."""
+    distances = rows @ (-2.0 * others.T)
+    distances += np.square(rows).sum(axis=1)[:, None]
+    distances += np.square(others).sum(axis=1)
+    return np.maximum(distances, 0.0, out=distances)
