@@ -67,9 +67,9 @@ class FusionClassifier(FusionEstimator):
         encoders: A scikit-learn classifier or a torch module (to logits, one per class) for all modalities, or a dict
             by modality of one of these, or of several experts by name. Those left out, and all if None, get a linear
             expert, a kernel expert and, for few columns and two classes, boosted trees; a linear one alone, a
-            ``TabularEncoder``, beyond twelve modalities and where a structure is given. Only clones are fitted. Absent rows are never
-            shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier refuses NaN, as
-            the mean beside an indicator.
+            ``TabularEncoder``, beyond twelve modalities and where a structure is given. Only clones are fitted. Absent
+            rows are never shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier
+            refuses NaN, as the mean beside an indicator.
         structure: A graph with a variable ``"target"``, one state per class, and a factor named after every modality;
             or a function that makes it of the target variable and the names of the modalities, such as ``star``. A
             graph in which the target has modalities only gets a prior beside them. None for the correlated scores.

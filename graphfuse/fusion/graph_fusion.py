@@ -150,7 +150,8 @@ class GraphFusion(FusionModel):
     def joint_log_likelihood(self, batch: ModalityBatch) -> Tensor:
         """Log-density ``(*batch,)`` in nats of present modalities and known targets together.
 
-        Exact where every modality fills a normalized likelihood; the constant tables need not be normalized.
+        Exact where every modality fills a normalized likelihood; the constant tables need not be normalized. What a
+        table leaves out because it is the same for all states, such as ``reference_log_density``, is not counted.
         """
         self.check_targets(batch)
         tables = self.log_potentials(batch)

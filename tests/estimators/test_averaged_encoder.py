@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 
 from graphfuse.estimators import AveragedEncoder, KernelEncoder, LateFusionClassifier, TabularEncoder
 from graphfuse.estimators.averaged_encoder import mixture_weights
@@ -219,3 +220,20 @@ def test_boosted_trees_are_the_first_ones_of_scikit_learns():
 def test_without_any_column_that_varies_the_average_is_the_class_frequencies(X):
     y = np.arange(30) % 3 == 0
     np.testing.assert_allclose(AveragedEncoder(random_state=0).fit(X, y).predict_proba(X[:2]), [[2 / 3, 1 / 3]] * 2)
+
+
+def test_a_member_that_remembers_rows_is_not_believed_where_their_copies_are_told_apart_by_groups():
+    X, y = table("linear", 80)
+    y = np.where(np.random.default_rng(0).random(80) < 0.3, 1 - y, y)
+    copies, labels, groups = np.repeat(X, 3, axis=0), np.repeat(y, 3), np.repeat(np.arange(80), 3)
+    members = {"linear": TabularEncoder(), "memory": KNeighborsClassifier(1)}
+    blind = AveragedEncoder(members, random_state=0).fit(copies, labels)
+    aware = AveragedEncoder(members, random_state=0).fit(copies, labels, groups=groups)
+    assert blind.weights_["memory"] > 0.5 > aware.weights_.get("memory", 0.0)
+
+
+def test_no_fold_parts_a_group():
+    states, groups = np.repeat([0, 1, 0, 1, 1, 0], 4), np.repeat([7, 3, 5, 1, 2, 9], 4)
+    fold = stratified_folds(states, 3, 0, groups)
+    assert all(len(set(fold[groups == group])) == 1 for group in groups)
+    assert set(fold) == {0, 1, 2}
