@@ -1,6 +1,7 @@
 """How good is a diagnosis when tests are missing?  Graph fusion beside early, late and hybrid fusion and boosting.
 
-python examples/medical_diagnosis.py [--data breast_cancer | heart_disease] [--root FOLDER] [--splits N] [--out FOLDER]
+python examples/medical_diagnosis.py [--data breast_cancer | heart_disease] [--root FOLDER] [--splits N]
+                                     [--jobs N] [--out FOLDER]
 
 Random splits, 70 % of the patients for training. Of the test patients a share of all measurements, by groups, goes
 missing; every patient keeps one group, and all models see the same gaps. Everything is fitted inside the training part.
@@ -32,7 +33,7 @@ def main() -> None:
     arguments = parse_arguments()
     data = gf.load(arguments.data, arguments.root)
     print(f"{data.name}: {len(data)} patients, {', '.join(data.batch.modalities)}; predicting {data.target.name}\n")
-    found = sweep(data.name, NAMES, RATES, arguments.splits, arguments.out, arguments.root)
+    found = sweep(data.name, NAMES, RATES, arguments.splits, arguments.out, arguments.root, arguments.jobs)
     table = markdown_table(found, METRICS)
     print(table)
     positive = data.target.states[1]
@@ -53,6 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="breast_cancer", help="name of a data set with two classes")
     parser.add_argument("--root", default=None, help="folder of data files; GRAPHFUSE_DATA if not given")
     parser.add_argument("--splits", type=int, default=10, help="number of random splits")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once; all cores")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table and the figures")
     return parser.parse_args()
 

@@ -40,6 +40,7 @@ _SUBSETS_PER_ROW = 16  # of its modalities, under which each training row is see
 _SUBSETS_TO_CHOOSE = 4  # that serve while graphs are compared
 _MAX_ROWS = 200_000  # rows times subsets that one fit of the fusion reads
 _MOST_JOINT_COLUMNS = 200  # that the joint expert reads where it is not asked for
+_MOST_JOINT_SCORES = 5000  # rows times classes, beyond two classes, that it is fitted to where it is not asked for
 _MOST_MODALITIES = 12  # up to which several experts read each
 _SPREADS = {  # of the prior of the correlations, by what the structure is called
     "correlated": 0.45,
@@ -75,8 +76,8 @@ class FusionClassifier(FusionEstimator):
             graph in which the target has modalities only gets a prior beside them. None for the correlated scores.
         joint_encoder: A classifier that reads the columns of all tables side by side; it joins if held-out rows
             become more likely, and is silent in rows with fewer than two modalities. ``"default"`` is an average of
-            several kinds over the modalities without encoders of their own, up to 200 columns; None is none. Without
-            effect where a structure is given.
+            several kinds over the modalities without encoders of their own, up to 200 columns and, beyond two classes,
+            to 5000 rows times classes; None is none. Without effect where a structure is given.
         random_state: Seed of folds and subsets, and of encoders that draw and have no seed of their own.
 
     Attributes:
@@ -266,7 +267,8 @@ class FusionClassifier(FusionEstimator):
             raise invalid("joint_encoder", must, repr(self.joint_encoder))
         given = self.encoders if isinstance(self.encoders, Mapping) else dict.fromkeys(names, self.encoders)
         names = tuple(name for name in names if given.get(name) is None)
-        if sum(num_columns(batch, name) for name in names) > _MOST_JOINT_COLUMNS:
+        costly = len(self.classes_) > 2 and len(batch) * len(self.classes_) > _MOST_JOINT_SCORES
+        if costly or sum(num_columns(batch, name) for name in names) > _MOST_JOINT_COLUMNS:
             return None, ()
         return self._encoder("joint_encoder", default_joint_encoder(len(self.classes_)), names, seed), names
 
