@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from ..learning import map_estimate
 from .held_out import stratified_folds
 
 _NUM_FOLDS = 3
-_ROUGH_STEPS = 15  # of the fits that are only compared
+_ROUGH: dict[str, Any] = {"max_steps": 12, "tolerance": 1e-5}  # for the fits that are only compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def held_out_losses(
         total = 0.0
         for k in range(fold.max() + 1):
             inner, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-            model = trained(candidate, scored, inner, finish, _ROUGH_STEPS)
+            model = trained(candidate, scored, inner, finish, **_ROUGH)
             with torch.no_grad():
                 found = -model.log_likelihood(scored.of(candidate.sources, held))
             by_subset = found.reshape(-1, len(held)).sum(1)
@@ -88,11 +89,11 @@ def trained(
     scored: ScoredRows,
     rows: np.ndarray,
     finish: Callable[[GraphFusion], None],
-    max_steps: int = 100,
+    **settings: Any,
 ) -> GraphFusion:
-    """The graph, fitted to rows under their subsets."""
+    """The graph, fitted to rows under their subsets, with settings of ``map_estimate``."""
     model = candidate.make()
     finish(model)
-    map_estimate(model, scored.of(candidate.sources, rows), num_rows=len(rows), max_steps=max_steps)
+    map_estimate(model, scored.of(candidate.sources, rows), num_rows=len(rows), **settings)
     finish(model)
     return model

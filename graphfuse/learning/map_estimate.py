@@ -7,7 +7,9 @@ from ..fusion import FusionModel
 from .objectives import target_nll
 
 
-def map_estimate(model: FusionModel, train: ModalityBatch, num_rows: int, max_steps: int = 100) -> float:
+def map_estimate(
+    model: FusionModel, train: ModalityBatch, num_rows: int, max_steps: int = 100, tolerance: float = 1e-9
+) -> float:
     """Set the parameters of a model to their posterior mode, by L-BFGS on all rows at once.
 
     The prior of every parameter is a unit Gaussian around its present value, so few rows, or classes that the scores
@@ -18,6 +20,7 @@ def map_estimate(model: FusionModel, train: ModalityBatch, num_rows: int, max_st
         train: Rows with targets; repeated rows (the same row under several gaps) count together as one.
         num_rows: The number of distinct rows.
         max_steps: Steps at most.
+        tolerance: The last step changes the objective, or every parameter, by less, in nats.
 
     Returns:
         The mean negative log-likelihood at the mode, in nats per row.
@@ -33,7 +36,9 @@ def map_estimate(model: FusionModel, train: ModalityBatch, num_rows: int, max_st
     starts = [parameter.detach().clone() for parameter in parameters]
     if not parameters:
         return float(target_nll(model, train, generator).detach())
-    optimizer = torch.optim.LBFGS(parameters, max_iter=max_steps, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=max_steps, tolerance_change=tolerance, line_search_fn="strong_wolfe"
+    )
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

@@ -12,6 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from graphfuse import FusionClassifier, ModalityBatch
 from graphfuse.estimators import AveragedEncoder, TabularEncoder
+from graphfuse.estimators.boosted_encoder import BoostedEncoder
 from graphfuse.estimators.joint_expert import _balanced, cross_fit_jointly, default_joint_encoder
 from graphfuse.estimators.unseen import seen_parts, seen_together
 from graphfuse.graph import star
@@ -134,7 +135,7 @@ def across(num_rows, seed=0):
 
 
 def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
-    X, y = across(600)
+    X, y = across(500)
     new, truth = across(300, seed=1)
     alone, joined = (FusionClassifier(joint_encoder=each, random_state=0).fit(X, y) for each in (None, "default"))
     assert alone.joint_ is None and joined.joint_ is not None
@@ -144,8 +145,8 @@ def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
 
 
 def test_the_joint_expert_is_silent_where_a_row_has_one_modality():
-    X, y = across(600)
-    classifier = FusionClassifier(random_state=0).fit(X, y)
+    X, y = across(300)
+    classifier = FusionClassifier(encoders=TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0).fit(X, y)
     scores, speaks = classifier.joint_.scores(
         ModalityBatch({"left": [[1.0], [NAN], [1.0]], "right": [[NAN], [1.0], [2.0]]})
     )
