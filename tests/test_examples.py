@@ -22,7 +22,7 @@ def run(script: str, *arguments: str, folder: Path, **environment: str) -> subpr
 
 
 def test_the_medical_example_prints_a_table_and_writes_it_with_a_figure(tmp_path):
-    done = run("medical_diagnosis.py", "--splits", "2", folder=tmp_path)
+    done = run("medical_diagnosis.py", "--splits", "2", "--jobs", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| graph-fusion") == 4 and "before any test" in done.stdout
     text = (tmp_path / "results" / "medical_diagnosis_breast_cancer.md").read_text()
@@ -32,10 +32,21 @@ def test_the_medical_example_prints_a_table_and_writes_it_with_a_figure(tmp_path
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("GRAPHFUSE_DATA" not in os.environ, reason="GRAPHFUSE_DATA is not set: no heart-disease files")
 def test_the_medical_example_takes_the_heart_disease_data(tmp_path):
     root = str(Path(os.environ["GRAPHFUSE_DATA"]).resolve())
-    done = run("medical_diagnosis.py", "--data", "heart_disease", "--splits", "2", folder=tmp_path, GRAPHFUSE_DATA=root)
+    done = run(
+        "medical_diagnosis.py",
+        "--data",
+        "heart_disease",
+        "--splits",
+        "2",
+        "--jobs",
+        "1",
+        folder=tmp_path,
+        GRAPHFUSE_DATA=root,
+    )
     assert done.returncode == 0, done.stderr
     assert "fluoroscopy" in done.stdout
 

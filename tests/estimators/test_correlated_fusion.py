@@ -40,7 +40,7 @@ def log_odds(classifier, X):
 # redundancy
 
 
-@pytest.mark.parametrize("added", ["noise", "duplicate"])
+@pytest.mark.parametrize("added", [pytest.param("noise", marks=pytest.mark.slow), "duplicate"])
 def test_a_modality_of_noise_or_a_duplicate_moves_the_answers_little_after_refit(added):
     X, y = normal_views(5000)
     noise = np.random.default_rng(1).normal(size=(5000, 2))
@@ -137,7 +137,9 @@ def across(num_rows, seed=0):
 def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
     X, y = across(500)
     new, truth = across(300, seed=1)
-    alone, joined = (FusionClassifier(joint_encoder=each, random_state=0).fit(X, y) for each in (None, "default"))
+    settings = {"encoders": TabularEncoder(), "random_state": 0}
+    joint = default_joint_encoder(num_classes=2)
+    alone, joined = (FusionClassifier(joint_encoder=each, **settings).fit(X, y) for each in (None, joint))
     assert alone.joint_ is None and joined.joint_ is not None
     assert joined.structure_.endswith("joint expert")
     assert log_loss(truth, alone.predict_proba(new)) > 0.65
