@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_known, invalid, listed
+from ..checks import check_known, check_unique, invalid, listed
 from ..data import ModalityBatch, random_subsets
 from ..fusion import FusionModel, GraphFusion
 from ..graph import FactorGraph, Variable
@@ -211,6 +211,9 @@ class FusionClassifier(FusionEstimator):
     def _cross_fitted(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> ModalityBatch:
         """Out-of-fold scores of every source; ``encoders_`` are what scored them."""
         experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
+        check_unique(
+            f"the names of modalities, of experts as modality/name, and {JOINT!r}", [JOINT, *(n for n, _ in experts)]
+        )
         scores, present, self.encoders_, self.sources_ = {}, {}, {}, {}
         for (name, modality), encoder in sorted(experts.items(), key=lambda item: item[0]):
             scores[name], self.encoders_[name] = cross_fit(

@@ -271,6 +271,14 @@ def test_what_no_expert_can_be_is_refused(settings, error, message):
         FusionClassifier(**settings).fit(X, y)
 
 
+@pytest.mark.parametrize("name", ["joint expert", "view0/linear"])
+def test_a_modality_named_as_an_expert_is_refused_rather_than_overwritten(name):
+    X, y = normal_views(40)
+    X[name] = X.pop("view1")
+    with pytest.raises(ValueError, match=f"names of modalities, of experts .*{name}"):
+        FusionClassifier(encoders={"view0": {"linear": GaussianNB()}, name: GaussianNB()}).fit(X, y)
+
+
 def test_a_view_that_leaks_the_label_is_followed_without_failing():
     X, y = normal_views(200)
     X["leak"] = y[:, None].astype(float)
