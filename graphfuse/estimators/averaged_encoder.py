@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_count, check_type, invalid, listed
-from ..learning.cross_fit import take_rows
-from .columns import learn_columns, scaled
+from ..checks import check_count, check_type, invalid
+from ..learning.cross_fit import fit_folds, take_rows
 from .experts import default_experts
-from .held_out import fit_logistic_held_out, stratified_folds
-from .tabular_encoder import TabularEncoder
+from .held_out import stratified_folds
+from .table_encoder import TableEncoder, TunedEncoder
 
-_STRENGTHS = np.logspace(-4, 1, 6)
 _FLOOR = 1e-6  # of a probability that is weighed
 _PRIOR_ROWS = 20.0  # that the equal weights count for
 _SMALLEST = 0.05  # weight, below which a member is left out
 _FEW_ROWS, _MANY_FOLDS = 1000, 3  # from as many rows on, as many folds serve
 
 
-class AveragedEncoder(ClassifierMixin, BaseEstimator):
+class AveragedEncoder(TableEncoder):
     """Averages the probabilities of a linear model, a kernel model and boosted trees; no setting needs a choice.
 
     Every member says what it thinks of rows that it was not fitted on, in inner folds that also choose its strength;
@@ -61,41 +59,29 @@ class AveragedEncoder(ClassifierMixin, BaseEstimator):
         self.num_folds = num_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> AveragedEncoder:
-        """Fit the members and their weights to an array or DataFrame ``(rows, columns)`` and its labels.
-
-        Args:
-            X: Columns of any kind, with gaps.
-            y: Labels.
-            groups: Integers ``(rows,)``; no fold parts the rows of a group, which have one label. Rows are alone if
-                None.
-        """
+    def fit(self, X: Any, y: Any) -> AveragedEncoder:
+        """Fit the members and their weights to an array or DataFrame ``(rows, columns)`` and its labels."""
         check_count("num_folds", self.num_folds, minimum=2)
-        self.classes_, states = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise invalid("y", "have at least two classes", listed(self.classes_.tolist()))
-        if len(states) != np.shape(X)[0]:
-            raise invalid("y", f"have one label per row of X, {np.shape(X)[0]}", f"{len(states)} labels")
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        classes, states = self._classes(X, y)
         num_folds = self.num_folds if len(states) < _FEW_ROWS else min(self.num_folds, _MANY_FOLDS)
-        fold = stratified_folds(states, num_folds, seed, groups)
-        fitted, held, refusals = {}, [], []
-        for name, member in self._unfitted(X, seed).items():
-            try:
-                held.append(_fit_held_out(member, X, np.asarray(y), fold)[fold >= 0])
-            except ValueError as error:
-                refusals.append(error)
-            else:
-                fitted[name] = member
-        if not fitted:
-            raise refusals[0]
-        known = np.array([found[np.arange(len(found)), states[fold >= 0]] for found in held])
-        weights = mixture_weights(known.T, _PRIOR_ROWS)
-        kept = weights >= min(_SMALLEST, weights.max())
-        weights = np.where(kept, weights, 0.0) / weights[kept].sum()
-        self.weights_ = {name: float(w) for name, w in zip(fitted, weights, strict=True) if w}
-        self.members_ = {name: fitted[name] for name in self.weights_}
-        return self
+        seed = self._seed()
+        fold = stratified_folds(states, num_folds, seed)
+        members = self._unfitted(X, len(classes), seed)
+        held = _accepted(members, lambda member: _fit_held_out(member, X, np.asarray(y), fold))
+        weights = _weights(held, states)
+        return self._keep(classes, weights, {name: members[name] for name in weights})
+
+    def fit_folds(self, X: Any, y: Any, fold: np.ndarray) -> list[AveragedEncoder]:
+        """As ``TunedEncoder.fit_folds``: by fold an average fitted to the other rows, all with the same weights."""
+        classes, states = self._classes(X, y)
+        parts = _accepted(
+            self._unfitted(X, len(classes), self._seed()), lambda member: fit_folds(member, X, np.asarray(y), fold)
+        )
+        weights = _weights({name: _held_out(members, X, fold, len(classes)) for name, members in parts.items()}, states)
+        return [
+            clone(self)._keep(classes, weights, {name: parts[name][k] for name in weights})
+            for k in range(fold.max() + 1)
+        ]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
@@ -103,18 +89,16 @@ class AveragedEncoder(ClassifierMixin, BaseEstimator):
         parts = [weight * self.members_[name].predict_proba(X) for name, weight in self.weights_.items()]
         return np.sum(parts, axis=0)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+    def _keep(self, classes: np.ndarray, weights: dict[str, float], members: dict[str, Any]) -> AveragedEncoder:
+        self.classes_, self.weights_, self.members_ = classes, weights, members
+        return self
 
-    def _unfitted(self, X: Any, seed: int) -> dict[str, Any]:
+    def _unfitted(self, X: Any, num_classes: int, seed: int) -> dict[str, Any]:
         """Clones of the members, with a seed where they have none of their own."""
-        members = default_experts(np.shape(X)[1], len(self.classes_)) if self.members is None else self.members
+        members = default_experts(np.shape(X)[1], num_classes) if self.members is None else self.members
         check_type("members", members, Mapping, "be a mapping from names to classifiers, or None")
         if not members:
             raise invalid("members", "hold at least one classifier", "none")
@@ -159,19 +143,44 @@ def mixture_weights(likelihoods: np.ndarray, prior_rows: float) -> np.ndarray:
     return weights
 
 
+def _accepted(members: Mapping[str, Any], fit: Callable[[Any], Any]) -> dict[str, Any]:
+    """What comes of fitting each member; one that cannot be fitted is left out.
+
+    Raises:
+        ValueError: If none can be.
+    """
+    found, refusals = {}, []
+    for name, member in members.items():
+        try:
+            found[name] = fit(member)
+        except ValueError as error:
+            refusals.append(error)
+    if not found:
+        raise refusals[0]
+    return found
+
+
+def _weights(held: Mapping[str, np.ndarray], states: np.ndarray) -> dict[str, float]:
+    """By member that is worth its time its weight; they are equal where no row was held out."""
+    rows = ~np.isnan(next(iter(held.values()))[:, 0])
+    known = np.array([found[rows, states[rows]] for found in held.values()])
+    weights = mixture_weights(known.T, _PRIOR_ROWS)
+    kept = weights >= min(_SMALLEST, weights.max())
+    return {name: float(w) for name, w in zip(held, weights * kept / weights[kept].sum(), strict=True) if w}
+
+
 def _fit_held_out(member: Any, X: Any, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Fit a member to all rows; what its like, fitted without each fold, says of the rows of the fold."""
-    if type(member) is TabularEncoder:
-        classes, states = np.unique(y, return_inverse=True)
-        member.columns_ = learn_columns(X)
-        found, held = fit_logistic_held_out(scaled(member.columns_, X), states, classes, fold, _STRENGTHS.tolist())
-        member.coef_, member.intercept_, member.classes_, member.C_ = found.coef, found.intercept, classes, found.C
-        return held
-    if hasattr(member, "fit_held_out"):
+    if isinstance(member, TunedEncoder):
         return member.fit_held_out(X, y, fold)
-    held = np.full((len(y), len(np.unique(y))), np.nan)
-    for k in range(fold.max() + 1):
-        part = clone(member).fit(take_rows(X, np.flatnonzero(fold != k)), y[fold != k])
-        held[fold == k] = part.predict_proba(take_rows(X, np.flatnonzero(fold == k)))
+    held = _held_out(fit_folds(member, X, y, fold), X, fold, len(np.unique(y)))
     member.fit(X, y)
+    return held
+
+
+def _held_out(members: Sequence[Any], X: Any, fold: np.ndarray, num_classes: int) -> np.ndarray:
+    """What the member of each fold says of its rows ``(rows, num_classes)``; ``nan`` for rows never held out."""
+    held = np.full((len(fold), num_classes), np.nan)
+    for k, member in enumerate(members):
+        held[fold == k] = member.predict_proba(take_rows(X, np.flatnonzero(fold == k)))
     return held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,14 @@ from sklearn.utils import check_random_state
 from ..checks import check_count
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
-from ..learning.cross_fit import take_rows
-from .held_out import mean_log_likelihood, stratified_folds
+from .held_out import stratified_folds
+from .table_encoder import TunedEncoder
 from .tree_encoder import TreeEncoder
 
 _STEPS = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1)  # shares of the stages that are compared
 
 
-class BoostedEncoder(TreeEncoder):
+class BoostedEncoder(TunedEncoder, TreeEncoder):
     """A ``TreeEncoder`` of small boosted trees, which are as many as leave held-out rows most likely.
 
     Five, ten, twenty, forty or all of 60 stages by default; the later trees are cut off, which costs no other fit.
@@ -62,28 +63,15 @@ class BoostedEncoder(TreeEncoder):
         self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
         return self
 
-    def fit_held_out(self, X: Any, y: Any, fold: np.ndarray) -> np.ndarray:
-        """As ``KernelEncoder.fit_held_out``: fit over given folds, and say what these say of the rows they hold out."""
+    def _settings(self) -> Sequence[float]:
+        return sorted({max(1, round(step * self.num_stages)) for step in _STEPS})
+
+    def _unchosen(self) -> float:
+        return self.num_stages
+
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
         check_count("num_stages", self.num_stages, minimum=1)
-        super().fit(X, y)
-        self.num_stages_ = self.num_stages
-        y, (classes, states) = np.asarray(y), np.unique(y, return_inverse=True)
-        counts = sorted({max(1, round(step * self.num_stages)) for step in _STEPS})
-        held = np.full((len(counts), len(states), len(classes)), np.nan)
-        for k in range(fold.max() + 1):
-            part = TreeEncoder(self._unfitted()).fit(take_rows(X, np.flatnonzero(fold != k)), y[fold != k])
-            features = part._features(take_rows(X, np.flatnonzero(fold == k)))
-            per_stage = len(part.trees_.roots) // self.num_stages
-            for found, count in zip(held, counts, strict=True):
-                scores = first_trees(part.trees_, count * per_stage).scores(features)
-                found[fold == k] = scores if part.is_forest_ else logistic_probabilities(scores)
-        if fold.max() < 0:
-            return held[-1]
-        best = int(np.argmax([mean_log_likelihood(found, states) for found in held]))
-        if not self.is_forest_:
-            self.num_stages_ = counts[best]
-            self.trees_ = first_trees(self.trees_, counts[best] * len(self.trees_.roots) // self.num_stages)
-        return held[best]
+        return _Path(TreeEncoder(self._unfitted()).fit(X, states), classes, self.num_stages)
 
     def _unfitted(self) -> Any:
         return HistGradientBoostingClassifier(
@@ -95,6 +83,33 @@ class BoostedEncoder(TreeEncoder):
             early_stopping=False,
             random_state=0,
         )
+
+
+class _Path:
+    """Trees of some rows, of which fewer may be kept."""
+
+    def __init__(self, whole: TreeEncoder, classes: np.ndarray, num_stages: int) -> None:
+        self.whole, self.classes, self.num_stages = whole, classes, num_stages
+
+    def features(self, X: Any) -> np.ndarray:
+        return self.whole._features(X)
+
+    def probabilities(self, setting: float, features: np.ndarray) -> np.ndarray:
+        scores = self._first(setting).scores(features)
+        return scores if self.whole.is_forest_ else logistic_probabilities(scores)
+
+    def keep(self, encoder: BoostedEncoder, setting: float) -> None:
+        encoder.columns_, encoder.used_, encoder.only_gaps_ = (
+            self.whole.columns_,
+            self.whole.used_,
+            self.whole.only_gaps_,
+        )
+        encoder.is_forest_, encoder.classes_ = self.whole.is_forest_, self.classes
+        encoder.num_stages_, encoder.trees_ = int(setting), self._first(setting)
+
+    def _first(self, num_stages: float) -> TreeEnsemble:
+        trees = self.whole.trees_
+        return first_trees(trees, int(num_stages) * len(trees.roots) // self.num_stages)
 
 
 def first_trees(trees: TreeEnsemble, num_trees: int) -> TreeEnsemble:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 
 from ..data import ModalityBatch
 from ..data.frames import is_frame
-from ..learning import EncoderEnsemble, fit_encoder
+from ..learning import EncoderEnsemble
+from ..learning.cross_fit import fit_folds
 from .averaged_encoder import AveragedEncoder
 from .experts import default_experts
 from .held_out import stratified_folds
@@ -81,7 +81,7 @@ def cross_fit_jointly(
     which may mean something else elsewhere. Folds keep a row together.
 
     Args:
-        encoder: Unfitted classifier; if its ``fit`` takes ``groups`` it is told which rows are one and the same.
+        encoder: Unfitted classifier.
         batch: Rows of the modalities that it reads.
         states: Classes ``(rows,)``, each with two rows at least.
         subsets: By modality, which rows keep it, bool ``(rows,)``; the first are the rows as they came.
@@ -98,13 +98,15 @@ def cross_fit_jointly(
     seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator)
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     fold = stratified_folds(states, num_folds, seed)
-    scores, members = np.zeros((masks.shape[1], len(states), num_states)), list[Any]()
-    for k in range(fold.max() + 1):
-        inner, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        ensemble = _fit(encoder, _columns(cells, seen, inner), states, inner, seen.shape[1], num_states)
-        found = ensemble.scores(_columns(cells, masks, held))
+    copies = seen.shape[1]
+    columns, repeated = _columns(cells, seen, np.arange(len(states))), np.repeat(states, copies)
+    members = fit_folds(encoder, columns, repeated, np.repeat(fold, copies), _NAME)
+    scores = np.zeros((masks.shape[1], len(states), num_states))
+    for k, member in enumerate(members):
+        held, others = np.flatnonzero(fold == k), np.bincount(states[fold != k], minlength=num_states)
+        alone = EncoderEnsemble((member,), others / others.sum())
+        found = alone.scores(_columns(cells, masks, held))
         scores[:, held] = found.reshape(len(held), masks.shape[1], num_states).swapaxes(0, 1)
-        members += ensemble.members
     frequencies = np.bincount(states, minlength=num_states) / len(states)
     expert = JointExpert(tables, EncoderEnsemble(tuple(members), frequencies))
     speaks = torch.from_numpy(masks.sum(2).T > 1)
@@ -114,16 +116,6 @@ def cross_fit_jointly(
 def presence(batch: ModalityBatch, modalities: Sequence[str] | Mapping[str, Any]) -> np.ndarray:
     """Which modalities each row has, bool ``(rows, num_modalities)``."""
     return torch.stack([batch.present[name] for name in modalities], dim=1).numpy()
-
-
-def _fit(
-    encoder: Any, inputs: np.ndarray, states: np.ndarray, rows: np.ndarray, copies: int, num_states: int
-) -> EncoderEnsemble:
-    repeated, groups = np.repeat(states[rows], copies), np.repeat(np.arange(len(rows)), copies)
-    everyone = np.ones(len(repeated), dtype=bool)
-    if not has_fit_parameter(encoder, "groups"):
-        return fit_encoder(encoder, inputs, repeated, everyone, num_states, _NAME)
-    return fit_encoder(encoder, inputs, repeated, everyone, num_states, _NAME, groups=groups)
 
 
 def _columns(cells: Mapping[str, np.ndarray], masks: np.ndarray, rows: np.ndarray) -> np.ndarray:

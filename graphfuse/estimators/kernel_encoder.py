@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_count, invalid, listed
+from ..checks import check_count, invalid
 from ..encoders.logistic import logistic_probabilities
 from .columns import learn_columns, scaled
-from .held_out import fit_logistic_held_out, stratified_folds
+from .held_out import stratified_folds
+from .logistic_fit import FAIR, ROUGH, Regression
+from .table_encoder import TunedEncoder
 
-_STRENGTHS = np.logspace(-1, 3, 5)
+_STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _NARROWNESS = 0.5  # gamma by default, times the median squared distance
 _SMALLEST = 1e-7  # eigenvalues, as a share of the largest, below which a direction of the landmarks is rounding
 _ROWS = 1024  # whose kernel values stay in a processor's cache
 
 
-class KernelEncoder(ClassifierMixin, BaseEstimator):
+class KernelEncoder(TunedEncoder):
     """Fits a logistic regression to the radial kernel between the columns, as ``TabularEncoder`` scales them, and rows.
 
     The kernel ``exp(-gamma * squared distance)`` is approximated from a sample of the training rows, the landmarks
@@ -62,46 +64,15 @@ class KernelEncoder(ClassifierMixin, BaseEstimator):
         self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
         return self
 
-    def fit_held_out(self, X: Any, y: Any, fold: np.ndarray) -> np.ndarray:
-        """Fit, with the strength chosen over given folds, and say what these say of the rows that they hold out.
+    def _settings(self) -> Sequence[float]:
+        return _STRENGTHS
 
-        Args:
-            X: Array or DataFrame ``(rows, columns)``.
-            y: Labels ``(rows,)``.
-            fold: Of every row ``(rows,)``; -1 if never held out.
-
-        Returns:
-            Probabilities ``(rows, num_classes)``; ``nan`` for rows never held out.
-        """
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
         check_count("num_landmarks", self.num_landmarks, minimum=1)
         if self.gamma is not None and not 0 < self.gamma < np.inf:
             raise invalid("gamma", "be positive and finite, or None", self.gamma)
-        self.columns_ = learn_columns(X)
-        self.classes_, states = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise invalid("y", "have at least two classes", listed(self.classes_.tolist()))
-        features = scaled(self.columns_, X)
-        if len(features) != len(states):
-            raise invalid("y", f"have one label per row of X, {len(features)}", f"{len(states)} labels")
-        self.used_ = features.max(axis=0) - features.min(axis=0) > 0
-        features = features[:, self.used_]
-        drawn = check_random_state(self.random_state).permutation(len(features))[: self.num_landmarks]
-        self.landmarks_ = np.unique(features[drawn], axis=0) if self.used_.any() else features[:1]
-        distances = _squared_distances(self.landmarks_, self.landmarks_)
-        apart = distances[np.triu_indices(len(distances), 1)]
-        self.gamma_ = float(self.gamma or (_NARROWNESS / np.median(apart) if len(apart) else 1.0))
-        values, vectors = np.linalg.eigh(np.exp(-self.gamma_ * distances))
-        kept = values > _SMALLEST * values[-1]
-        whiten = vectors[:, kept] / np.sqrt(values[kept])
-        fitted, held = fit_logistic_held_out(
-            np.exp(-self.gamma_ * _squared_distances(features, self.landmarks_)) @ whiten,
-            states,
-            self.classes_,
-            fold,
-            _STRENGTHS.tolist(),
-        )
-        self.coef_, self.intercept_, self.C_ = fitted.coef @ whiten.T, fitted.intercept, fitted.C
-        return held
+        drawn = check_random_state(self.random_state).permutation(len(states))[: self.num_landmarks]
+        return _Path(X, states, classes, drawn, self.gamma)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
@@ -115,14 +86,38 @@ class KernelEncoder(ClassifierMixin, BaseEstimator):
             scores[start : start + _ROWS] = kernel @ self.coef_.T
         return logistic_probabilities(scores + self.intercept_)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+class _Path:
+    """A regression over the kernel values of some rows, for whichever strength."""
+
+    def __init__(self, X: Any, states: np.ndarray, classes: np.ndarray, drawn: np.ndarray, gamma: float | None) -> None:
+        self.columns = learn_columns(X)
+        features = scaled(self.columns, X)
+        self.used = features.max(axis=0) - features.min(axis=0) > 0
+        features = features[:, self.used]
+        self.landmarks = np.unique(features[drawn], axis=0) if self.used.any() else features[:1]
+        distances = _squared_distances(self.landmarks, self.landmarks)
+        apart = distances[np.triu_indices(len(distances), 1)]
+        self.gamma = float(gamma or (_NARROWNESS / np.median(apart) if len(apart) else 1.0))
+        values, vectors = np.linalg.eigh(np.exp(-self.gamma * distances))
+        kept = values > _SMALLEST * values[-1]
+        self.whiten = vectors[:, kept] / np.sqrt(values[kept])
+        self.regression = Regression(self._whitened(features), states, classes)
+
+    def features(self, X: Any) -> np.ndarray:
+        return self._whitened(scaled(self.columns, X)[:, self.used])
+
+    def probabilities(self, setting: float, features: np.ndarray) -> np.ndarray:
+        return self.regression.solve(setting, ROUGH).probabilities(features)
+
+    def keep(self, encoder: KernelEncoder, setting: float) -> None:
+        fitted = self.regression.solve(setting, FAIR)
+        encoder.columns_, encoder.used_, encoder.landmarks_ = self.columns, self.used, self.landmarks
+        encoder.gamma_, encoder.coef_, encoder.intercept_ = self.gamma, fitted.coef @ self.whiten.T, fitted.intercept
+        encoder.classes_, encoder.C_ = fitted.classes, fitted.C
+
+    def _whitened(self, features: np.ndarray) -> np.ndarray:
+        return np.exp(-self.gamma * _squared_distances(features, self.landmarks)) @ self.whiten
 
 
 def _squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

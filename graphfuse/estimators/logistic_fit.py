@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 from ..checks import invalid, listed
 from ..encoders.logistic import logistic_probabilities
 
-_STRENGTHS = np.logspace(-4, 1, 6)
-_ROUGH, _TIGHT = 1e-3, 1e-8  # gradients at which a fit stops, while strengths are compared and for the one chosen
+STRENGTHS = np.logspace(-4, 1, 6)
+ROUGH, TIGHT = 1e-3, 1e-8  # gradients at which a fit stops, while strengths are compared and for the one chosen
+FAIR = 1e-5  # for one of several that are averaged
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +67,15 @@ def fit_logistic(features: np.ndarray, y: Any, num_folds: int) -> LogisticFit:
         return LogisticFit(fitted.coef_, fitted.intercept_, classes, 1.0)
     with threadpool_limits(1, "blas"):  # the products are small: handing them to threads costs more than it saves
         folds = [
-            (_Regression(features[rows], states[rows], classes), features[held], states[held])
+            (Regression(features[rows], states[rows], classes), features[held], states[held])
             for rows, held in StratifiedKFold(num_folds).split(features, states)
         ]
         scores: list[float] = []
-        for C in _STRENGTHS:
-            scores.append(float(np.mean([_held_out(fold.solve(C, _ROUGH), *held) for fold, *held in folds])))
+        for C in STRENGTHS:
+            scores.append(float(np.mean([_held_out(fold.solve(C, ROUGH), *held) for fold, *held in folds])))
             if len(scores) > 2 and scores[-1] < scores[-2] < scores[-3]:
                 break
-        return _Regression(features, states, classes).solve(float(_STRENGTHS[int(np.argmax(scores))]), _TIGHT)
+        return Regression(features, states, classes).solve(float(STRENGTHS[int(np.argmax(scores))]), TIGHT)
 
 
 def _held_out(fitted: LogisticFit, features: np.ndarray, states: np.ndarray) -> float:
@@ -83,8 +84,8 @@ def _held_out(fitted: LogisticFit, features: np.ndarray, states: np.ndarray) -> 
     return float(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
 
 
-class _Regression:
-    """One regression, solved for one strength after the other, each from the last.
+class Regression:
+    """One regression, solved for one strength after the other, each from the last, or from its own last solution.
 
     The features are rotated to their principal axes, which the penalty does not notice, and each axis is scaled by
     its own curvature there, so that L-BFGS needs few steps.
@@ -95,8 +96,8 @@ class _Regression:
         self.mean = features.mean(axis=0)
         left, self.singular, self.axes = np.linalg.svd(features - self.mean, full_matrices=False)
         self.rotated = left * self.singular
-        self.coef = np.zeros((len(classes), len(self.singular)))
-        self.intercept = np.log(np.bincount(states) / len(states))
+        self.last = np.zeros((len(classes), len(self.singular))), np.log(np.bincount(states) / len(states))
+        self.solved: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     def solve(self, C: float, tolerance: float) -> LogisticFit:
         num_rows, num_classes = len(self.states), len(self.classes)
@@ -122,12 +123,13 @@ class _Regression:
             gradient[:, -1] = root * scores.sum(axis=1)
             return float(value), gradient.ravel()
 
-        start = np.column_stack([self.coef / scale, self.intercept / root]).ravel()
+        coef, intercept = self.solved.get(C, self.last)
+        start = np.column_stack([coef / scale, intercept / root]).ravel()
         options = {"maxiter": 1000, "maxcor": 20, "gtol": tolerance, "ftol": 0.0}
         found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x.reshape(num_classes, -1)
-        self.coef, self.intercept = found[:, :-1] * scale, found[:, -1] * root
-        coef = self.coef @ self.axes
-        intercept = self.intercept - coef @ self.mean
+        self.last = self.solved[C] = found[:, :-1] * scale, found[:, -1] * root
+        coef = self.last[0] @ self.axes
+        intercept = self.last[1] - coef @ self.mean
         if num_classes == 2:
             coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]
         return LogisticFit(coef, intercept, self.classes, C)

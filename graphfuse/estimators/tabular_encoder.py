@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..encoders.logistic import logistic_probabilities
-from .columns import learn_columns, scaled
-from .logistic_fit import fit_logistic
+from .columns import Column, learn_columns, scaled
+from .logistic_fit import FAIR, ROUGH, STRENGTHS, Regression, fit_logistic
+from .table_encoder import TunedEncoder
 
 
-class TabularEncoder(ClassifierMixin, BaseEstimator):
+class TabularEncoder(TunedEncoder):
     """Scales numbers, one-hot encodes text and categories, marks what is missing, and fits a logistic regression.
 
     Missing numbers are set to the mean beside an indicator; a missing or new category is none of the known ones; a
@@ -48,14 +49,30 @@ class TabularEncoder(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return logistic_probabilities(self._features(X) @ self.coef_.T + self.intercept_)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
     def _features(self, X: Any) -> np.ndarray:
         return scaled(self.columns_, X)
+
+    def _settings(self) -> Sequence[float]:
+        return STRENGTHS.tolist()
+
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
+        return _Path(X, states, classes)
+
+
+class _Path:
+    """A regression over the columns of some rows, for whichever strength."""
+
+    def __init__(self, X: Any, states: np.ndarray, classes: np.ndarray) -> None:
+        self.columns: tuple[Column, ...] = learn_columns(X)
+        self.regression = Regression(scaled(self.columns, X), states, classes)
+
+    def features(self, X: Any) -> np.ndarray:
+        return scaled(self.columns, X)
+
+    def probabilities(self, setting: float, features: np.ndarray) -> np.ndarray:
+        return self.regression.solve(setting, ROUGH).probabilities(features)
+
+    def keep(self, encoder: TabularEncoder, setting: float) -> None:
+        fitted = self.regression.solve(setting, FAIR)
+        encoder.columns_, encoder.coef_, encoder.intercept_ = self.columns, fitted.coef, fitted.intercept
+        encoder.classes_, encoder.C_ = fitted.classes, fitted.C

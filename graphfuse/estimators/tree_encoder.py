@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,11 +13,12 @@ from ..checks import invalid, listed
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
 from .columns import learn_columns, with_gaps
+from .table_encoder import TableEncoder
 
 _KINDS = (HistGradientBoostingClassifier, ExtraTreesClassifier, RandomForestClassifier)
 
 
-class TreeEncoder(ClassifierMixin, BaseEstimator):
+class TreeEncoder(TableEncoder):
     """Fits an ensemble of trees, and keeps its nodes as plain arrays that are evaluated without scikit-learn.
 
     Gaps reach the trees as they are; text and categories are one-hot, as in ``TabularEncoder``. A column with one
@@ -72,18 +73,9 @@ class TreeEncoder(ClassifierMixin, BaseEstimator):
         scores = self.trees_.scores(self._features(X))
         return scores if self.is_forest_ else logistic_probabilities(scores)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
-
     def _features(self, X: Any) -> np.ndarray:
         features = with_gaps(self.columns_, X)
         return np.where(self.only_gaps_, np.isnan(features), features)[:, self.used_]
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
 
     def _unfitted(self) -> Any:
         if self.estimator is None:

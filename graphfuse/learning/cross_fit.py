@@ -107,15 +107,43 @@ def cross_fit(
             )
             scores[rows] = ensemble.scores(take_rows(inputs, rows))
         return torch.from_numpy(scores), ensemble
-    members: list[Any] = []
+    fold = np.empty(len(rows), dtype=np.int64)
     splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-    for fitted, held in splitter.split(rows, target[rows]):
-        fold = np.zeros_like(present)
-        fold[rows[fitted]] = True
-        ensemble = fit_encoder(encoder, inputs, target, fold, num_states, name)
-        scores[rows[held]] = ensemble.scores(take_rows(inputs, rows[held]))
-        members += ensemble.members
-    return torch.from_numpy(scores), EncoderEnsemble(tuple(members), counts / counts.sum())
+    for k, (_, held) in enumerate(splitter.split(rows, target[rows])):
+        fold[held] = k
+    shown, prior = take_rows(inputs, rows), counts / counts.sum()
+    members = fit_folds(encoder, shown, target[rows], fold, name)
+    for k, member in enumerate(members):
+        held = np.flatnonzero(fold == k)
+        frequencies = np.bincount(target[rows[fold != k]], minlength=num_states)
+        alone = EncoderEnsemble((member,), frequencies / frequencies.sum())
+        scores[rows[held]] = alone.scores(take_rows(shown, held))
+    return torch.from_numpy(scores), EncoderEnsemble(tuple(members), prior)
+
+
+def fit_folds(encoder: Any, inputs: Any, target: np.ndarray, fold: np.ndarray, name: str = "inputs") -> list[Any]:
+    """By fold a clone of the encoder that is fitted to the other rows.
+
+    An encoder with a ``fit_folds(inputs, target, fold)`` of its own, as those of tables have, says itself how: it may
+    choose what it needs to choose once, by the rows that all folds hold out.
+
+    Args:
+        encoder: Unfitted scikit-learn classifier.
+        inputs: Array or DataFrame, one row per row.
+        target: Labels ``(rows,)``; the others of every fold show every class.
+        fold: Of every row ``(rows,)``, from 0 on; -1 if it is held out by none.
+        name: What a note on an error calls the inputs.
+    """
+    from sklearn.base import clone
+
+    try:
+        if hasattr(encoder, "fit_folds"):
+            return list(clone(encoder).fit_folds(inputs, target, fold))
+        others = [np.flatnonzero(fold != k) for k in range(fold.max() + 1)]
+        return [clone(encoder).fit(take_rows(inputs, rows), target[rows]) for rows in others]
+    except Exception as error:
+        error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
+        raise
 
 
 def fit_encoder(
@@ -125,12 +153,11 @@ def fit_encoder(
     present: np.ndarray,
     num_states: int,
     name: str = "inputs",
-    groups: np.ndarray | None = None,
 ) -> EncoderEnsemble:
     """A clone of the encoder fitted to the present rows, as an ensemble of one.
 
     With fewer than two classes among these rows there is nothing to learn: the ensemble has no member, and a warning
-    says so. Groups ``(rows,)`` are passed on to an encoder whose own folds shall keep rows together.
+    says so.
     """
     from sklearn.base import clone
 
@@ -140,8 +167,7 @@ def fit_encoder(
         warn(f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes.", stacklevel=2)
         return EncoderEnsemble((), np.full(num_states, 1 / num_states))
     try:
-        together = {} if groups is None else {"groups": groups[rows]}
-        member = clone(encoder).fit(take_rows(inputs, rows), target[rows], **together)
+        member = clone(encoder).fit(take_rows(inputs, rows), target[rows])
     except Exception as error:
         error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
         raise

@@ -222,18 +222,25 @@ def test_without_any_column_that_varies_the_average_is_the_class_frequencies(X):
     np.testing.assert_allclose(AveragedEncoder(random_state=0).fit(X, y).predict_proba(X[:2]), [[2 / 3, 1 / 3]] * 2)
 
 
-def test_a_member_that_remembers_rows_is_not_believed_where_their_copies_are_told_apart_by_groups():
+def test_a_member_that_remembers_rows_is_not_believed_where_folds_keep_their_copies_together():
     X, y = table("linear", 80)
     y = np.where(np.random.default_rng(0).random(80) < 0.3, 1 - y, y)
-    copies, labels, groups = np.repeat(X, 3, axis=0), np.repeat(y, 3), np.repeat(np.arange(80), 3)
+    copies, labels, fold = np.repeat(X, 3, axis=0), np.repeat(y, 3), np.repeat(np.arange(80) % 4, 3)
     members = {"linear": TabularEncoder(), "memory": KNeighborsClassifier(1)}
     blind = AveragedEncoder(members, random_state=0).fit(copies, labels)
-    aware = AveragedEncoder(members, random_state=0).fit(copies, labels, groups=groups)
-    assert blind.weights_["memory"] > 0.5 > aware.weights_.get("memory", 0.0)
+    aware = AveragedEncoder(members, random_state=0).fit_folds(copies, labels, fold)
+    assert blind.weights_["memory"] > 0.5 > max(each.weights_.get("memory", 0.0) for each in aware)
 
 
-def test_no_fold_parts_a_group():
-    states, groups = np.repeat([0, 1, 0, 1, 1, 0], 4), np.repeat([7, 3, 5, 1, 2, 9], 4)
-    fold = stratified_folds(states, 3, 0, groups)
-    assert all(len(set(fold[groups == group])) == 1 for group in groups)
-    assert set(fold) == {0, 1, 2}
+def test_the_averages_of_folds_share_their_weights_and_each_is_fitted_to_the_other_rows():
+    X, y = table("linear", 90)
+    members, fold = {"logistic": LogisticRegression(), "bayes": GaussianNB()}, np.arange(90) % 3
+    found = AveragedEncoder(members, random_state=0).fit_folds(X, y, fold)
+    known = np.empty((90, 2))
+    for k, average in enumerate(found):
+        for j, (name, member) in enumerate(members.items()):
+            expected = clone(member).fit(X[fold != k], y[fold != k]).predict_proba(X)
+            np.testing.assert_allclose(average.members_[name].predict_proba(X), expected)
+            known[fold == k, j] = expected[np.arange(90), y][fold == k]
+    for average in found:
+        np.testing.assert_allclose(list(average.weights_.values()), mixture_weights(known, 20.0), atol=1e-9)

@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from sklearn.preprocessing import StandardScaler
 
-from graphfuse.estimators import KernelEncoder
-from graphfuse.estimators.held_out import fit_logistic_held_out, stratified_folds
+from graphfuse.estimators import KernelEncoder, TabularEncoder
+from graphfuse.estimators.boosted_encoder import BoostedEncoder
+from graphfuse.estimators.held_out import stratified_folds
 
 
 def rings(num_rows: int = 120, num_classes: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -134,10 +135,22 @@ def test_every_part_shows_every_class_and_folds_are_even(counts):
         assert set(states[fold != k]) == set(range(len(counts)))
 
 
-def test_held_out_probabilities_are_those_of_a_regression_that_never_saw_the_rows():
+@pytest.mark.parametrize("encoder", [TabularEncoder(), KernelEncoder(random_state=0), BoostedEncoder()], ids=repr)
+def test_held_out_probabilities_are_those_of_the_members_that_never_saw_the_rows(encoder):
+    X, y = rings(90, 3)
+    fold = np.where(np.arange(90) < 6, -1, np.arange(90) % 3)
+    held, members = clone(encoder).fit_held_out(X, y, fold), encoder.fit_folds(X, y, fold)
+    assert np.isnan(held[:6]).all() and len(members) == 3
+    for k, member in enumerate(members):
+        np.testing.assert_allclose(held[fold == k], member.predict_proba(X[fold == k]), atol=5e-2)
+    assert len({getattr(member, "C_", getattr(member, "num_stages_", None)) for member in members}) == 1
+
+
+def test_members_of_folds_are_regressions_fitted_to_the_other_rows():
     X, y = rings(90, 3)
     fold = np.arange(90) % 3
-    fitted, held = fit_logistic_held_out(X / [1.0, 30.0], y, np.arange(3), fold, [0.01, 1.0])
-    for k in range(3):
-        part = LogisticRegression(C=fitted.C, tol=1e-10, max_iter=5000).fit(X[fold != k] / [1, 30], y[fold != k])
-        np.testing.assert_allclose(held[fold == k], part.predict_proba(X[fold == k] / [1, 30]), atol=1e-2)
+    for k, member in enumerate(TabularEncoder().fit_folds(X, y, fold)):
+        mean, spread = X[fold != k].mean(0), X[fold != k].std(0)
+        part = LogisticRegression(C=member.C_, tol=1e-10, max_iter=5000)
+        part.fit((X[fold != k] - mean) / spread, y[fold != k])
+        np.testing.assert_allclose(member.predict_proba(X), part.predict_proba((X - mean) / spread), atol=1e-3)
