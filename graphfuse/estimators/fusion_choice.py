@@ -15,7 +15,7 @@ from ..learning import map_estimate
 from .held_out import stratified_folds
 
 _NUM_FOLDS = 3
-_ROUGH: dict[str, Any] = {"max_steps": 12, "tolerance": 1e-5}  # for the fits that are only compared
+_ROUGH: dict[str, Any] = {"max_steps": 25, "tolerance": 1e-5}  # for the fits that are only compared
 
 
 @dataclass(frozen=True, eq=False)
