@@ -27,7 +27,7 @@ from .graph import (
 )
 from .inference import Enumeration, InferenceMethod, Posterior, VariableElimination, decode, infer, log_score, sample
 from .learning import FitSettings, cross_fit, every_subset_nll, fit, joint_nll, random_subset_nll, target_nll
-from .networks import Network, read_network
+from .networks import Network, read_evidence, read_network, write_network
 from .potentials import (
     ConditionalPotential,
     CorrelatedScorePotential,
@@ -123,11 +123,13 @@ __all__ = [
     "log_score",
     "markov_network",
     "random_subset_nll",
+    "read_evidence",
     "read_network",
     "sample",
     "star",
     "target_nll",
     "tree",
+    "write_network",
 ]
 
 

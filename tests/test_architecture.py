@@ -27,7 +27,10 @@ MAY_IMPORT = {
     "problems": {*GROUND, "evidence", "graph", "data", "inference", "networks"},
     "learning": {*GROUND, "data", "fusion"},
     "evaluation": {*GROUND, "data", "fusion"},
-    "estimators": {*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation"},
+    "explanations": {*GROUND, "evidence", "graph", "data", "potentials", "inference", "fusion"},
+    "estimators": {
+        *(*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation", "explanations"),
+    },
     "pages": {"checks"},
 }
 MAY_IMPORT["laboratory"] = {*MAY_IMPORT}

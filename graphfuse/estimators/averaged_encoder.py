@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_count, check_type, invalid
 from ..learning.cross_fit import fit_folds, take_rows
+from ..learning.sample_weights import weight_arguments, weights_of_rows
+from .counted_rows import counted
 from .experts import default_experts
 from .held_out import stratified_folds
 from .table_encoder import TableEncoder, TunedEncoder
@@ -43,7 +45,8 @@ class AveragedEncoder(TableEncoder):
 
     Raises:
         ValueError: If y has one class, or no member can be fitted.
-        TypeError: If ``members`` is no mapping, or a member no classifier with ``predict_proba``.
+        TypeError: If ``members`` is no mapping, a member no classifier with ``predict_proba``, or if the ``fit`` of a
+            member takes no ``sample_weight`` where there are weights.
 
     Example:
         >>> X = np.random.default_rng(0).normal(size=(200, 2))
@@ -59,25 +62,33 @@ class AveragedEncoder(TableEncoder):
         self.num_folds = num_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> AveragedEncoder:
-        """Fit the members and their weights to an array or DataFrame ``(rows, columns)`` and its labels."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> AveragedEncoder:
+        """Fit the members and their weights to an array or DataFrame ``(rows, columns)`` and its labels.
+
+        A ``sample_weight`` says for how many rows one counts; one of weight zero is as if it were absent.
+        """
         check_count("num_folds", self.num_folds, minimum=2)
+        X, y, sample_weight = counted(X, y, sample_weight)
         classes, states = self._classes(X, y)
         num_folds = self.num_folds if len(states) < _FEW_ROWS else min(self.num_folds, _MANY_FOLDS)
         seed = self._seed()
         fold = stratified_folds(states, num_folds, seed)
-        members = self._unfitted(X, len(classes), seed)
-        held = _accepted(members, lambda member: _fit_held_out(member, X, np.asarray(y), fold))
-        weights = _weights(held, states)
+        members = self._unfitted(X, len(classes), seed, sample_weight)
+        held = _accepted(members, lambda member: _fit_held_out(member, X, np.asarray(y), fold, sample_weight))
+        weights = _weights(held, states, sample_weight)
         return self._keep(classes, weights, {name: members[name] for name in weights})
 
-    def fit_folds(self, X: Any, y: Any, fold: np.ndarray) -> list[AveragedEncoder]:
+    def fit_folds(
+        self, X: Any, y: Any, fold: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> list[AveragedEncoder]:
         """As ``TunedEncoder.fit_folds``: by fold an average fitted to the other rows, all with the same weights."""
         classes, states = self._classes(X, y)
         parts = _accepted(
-            self._unfitted(X, len(classes), self._seed()), lambda member: fit_folds(member, X, np.asarray(y), fold)
+            self._unfitted(X, len(classes), self._seed(), sample_weight),
+            lambda member: fit_folds(member, X, np.asarray(y), fold, sample_weight=sample_weight),
         )
-        weights = _weights({name: _held_out(members, X, fold, len(classes)) for name, members in parts.items()}, states)
+        held = {name: _held_out(members, X, fold, len(classes)) for name, members in parts.items()}
+        weights = _weights(held, states, sample_weight)
         return [
             clone(self)._keep(classes, weights, {name: parts[name][k] for name in weights})
             for k in range(fold.max() + 1)
@@ -96,8 +107,8 @@ class AveragedEncoder(TableEncoder):
         self.classes_, self.weights_, self.members_ = classes, weights, members
         return self
 
-    def _unfitted(self, X: Any, num_classes: int, seed: int) -> dict[str, Any]:
-        """Clones of the members, with a seed where they have none of their own."""
+    def _unfitted(self, X: Any, num_classes: int, seed: int, sample_weight: np.ndarray | None) -> dict[str, Any]:
+        """Clones of the members, with a seed where they have none of their own; each takes weights if there are any."""
         members = default_experts(np.shape(X)[1], num_classes) if self.members is None else self.members
         check_type("members", members, Mapping, "be a mapping from names to classifiers, or None")
         if not members:
@@ -108,13 +119,14 @@ class AveragedEncoder(TableEncoder):
                 raise invalid(
                     f"members[{name!r}]", "be a classifier with predict_proba, unfitted", repr(member), TypeError
                 )
+            weight_arguments(f"members[{name!r}]", member, sample_weight)
             found[name] = clone(member)
             unset = [key for key, value in found[name].get_params().items() if value is None]
             found[name].set_params(**{key: seed for key in unset if key.split("__")[-1] == "random_state"})
         return found
 
 
-def mixture_weights(likelihoods: np.ndarray, prior_rows: float) -> np.ndarray:
+def mixture_weights(likelihoods: np.ndarray, prior_rows: float, sample_weight: np.ndarray | None = None) -> np.ndarray:
     """Convex weights of members under which rows are most likely, drawn towards equal weights.
 
     Expectation and maximization under a Dirichlet prior, whose mode is the equal weights: a concave problem.
@@ -122,6 +134,7 @@ def mixture_weights(likelihoods: np.ndarray, prior_rows: float) -> np.ndarray:
     Args:
         likelihoods: Probability that each member gives to the label of each row, ``(rows, members)``.
         prior_rows: Rows that the prior counts for.
+        sample_weight: Rows that each row counts for ``(rows,)``; one if None.
 
     Example:
         >>> mixture_weights(np.array([[0.9, 0.1]] * 30), 10.0).round(2)
@@ -133,10 +146,12 @@ def mixture_weights(likelihoods: np.ndarray, prior_rows: float) -> np.ndarray:
     """
     equal = np.full(likelihoods.shape[1], 1 / likelihoods.shape[1])
     weights, floored = equal, np.maximum(likelihoods, _FLOOR)
+    counts_for = np.ones(len(floored)) if sample_weight is None else sample_weight
+    num_rows = counts_for.sum()
     for _ in range(500):
         shares = floored * weights
-        shares /= shares.sum(axis=1, keepdims=True)
-        new = (shares.sum(axis=0) + prior_rows * equal) / (len(shares) + prior_rows)
+        shares /= shares.sum(axis=1, keepdims=True) / counts_for[:, None]
+        new = (shares.sum(axis=0) + prior_rows * equal) / (num_rows + prior_rows)
         if np.abs(new - weights).max() < 1e-6:
             return new
         weights = new
@@ -160,21 +175,21 @@ def _accepted(members: Mapping[str, Any], fit: Callable[[Any], Any]) -> dict[str
     return found
 
 
-def _weights(held: Mapping[str, np.ndarray], states: np.ndarray) -> dict[str, float]:
+def _weights(held: Mapping[str, np.ndarray], states: np.ndarray, sample_weight: np.ndarray | None) -> dict[str, float]:
     """By member that is worth its time its weight; they are equal where no row was held out."""
     rows = ~np.isnan(next(iter(held.values()))[:, 0])
     known = np.array([found[rows, states[rows]] for found in held.values()])
-    weights = mixture_weights(known.T, _PRIOR_ROWS)
+    weights = mixture_weights(known.T, _PRIOR_ROWS, weights_of_rows(sample_weight, rows))
     kept = weights >= min(_SMALLEST, weights.max())
     return {name: float(w) for name, w in zip(held, weights * kept / weights[kept].sum(), strict=True) if w}
 
 
-def _fit_held_out(member: Any, X: Any, y: np.ndarray, fold: np.ndarray) -> np.ndarray:
+def _fit_held_out(member: Any, X: Any, y: np.ndarray, fold: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
     """Fit a member to all rows; what its like, fitted without each fold, says of the rows of the fold."""
     if isinstance(member, TunedEncoder):
-        return member.fit_held_out(X, y, fold)
-    held = _held_out(fit_folds(member, X, y, fold), X, fold, len(np.unique(y)))
-    member.fit(X, y)
+        return member.fit_held_out(X, y, fold, sample_weight)
+    held = _held_out(fit_folds(member, X, y, fold, sample_weight=sample_weight), X, fold, len(np.unique(y)))
+    member.fit(X, y, **weight_arguments("each of members", member, sample_weight))
     return held
 
 

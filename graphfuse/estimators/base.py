@@ -23,6 +23,8 @@ from ..data.frames import is_frame
 from ..fusion import FusionModel
 from ..graph import Variable
 from ..learning import EncoderEnsemble
+from ..learning.sample_weights import class_frequencies
+from .counted_rows import relative_weights
 from .inputs import Modalities, as_batch, encoder_inputs, like
 from .module_encoder import ModuleEncoder
 from .tabular_encoder import TabularEncoder
@@ -38,8 +40,17 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
     random_state: Any
 
     @abstractmethod
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
-        """Fit the encoders, and return the model that fuses what they say."""
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
+        """Fit the encoders, and return the model that fuses what they say.
+
+        Rows count by their weights ``(rows,)``, positive and of mean one; alike if None.
+        """
 
     @abstractmethod
     def _encode(self, batch: ModalityBatch) -> ModalityBatch:
@@ -49,29 +60,38 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         """Log-probabilities ``(rows, num_classes)`` of rows with the modalities of fit."""
         return self.model_(self._encode(batch))[TARGET]
 
-    def fit(self, X: Any, y: Any) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Fit encoders and fusion.
 
         Args:
             X: A DataFrame, an array ``(rows, columns)``, a ModalityBatch, a dict of arrays or DataFrames by modality,
                 or a list of dicts by modality; NaN, None and NA are missing.
             y: One label per row, of at least two classes.
+            sample_weight: How much each row counts beside the others in all that is learned, at least 0 ``(rows,)``;
+                only ratios matter. Rows of weight zero are left out, all count alike if None. Not weighted is the mean
+                that stands for a gap where an encoder refuses NaN.
 
         Returns:
             The estimator itself.
 
         Raises:
-            ValueError: If a modality or column is unknown, a value infinite, or y has one class.
+            ValueError: If a modality or column is unknown, a value or weight infinite, a weight negative or ``nan``, or
+                y has one class in rows that count.
+            TypeError: If weights differ, and an encoder does not take ``sample_weight`` in its own ``fit``.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         batch = as_batch(self, X, self.modalities)
         self.classes_, states = _classes(X, len(batch), y)
+        rows, weights = relative_weights(sample_weight, len(batch))
+        if len(rows) < len(batch):
+            batch = batch[rows]
+            self.classes_, states = _classes_that_count(self.classes_, states[rows])
         self.modalities_ = batch.modalities
         self._template = batch[[]]  # a copy, where a slice would keep all training rows alive
-        self.prior_ = np.bincount(states) / len(states)
+        self.prior_ = class_frequencies(states, len(self.classes_), weights)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed)).eval()
+        self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed), weights).eval()
         return self
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -160,6 +180,15 @@ def _classes(X: Any, num_rows: int, y: Any) -> tuple[np.ndarray, np.ndarray]:
     if len(classes) < 2:
         raise invalid("y", "have at least two classes", f"one class, {classes.tolist()[0]!r}")
     return classes, states
+
+
+def _classes_that_count(classes: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The classes that rows of positive weight have, of those of all rows, and the state of each of these rows."""
+    used, states = np.unique(states, return_inverse=True)
+    if len(used) < 2:
+        must = "have at least two classes in rows whose sample_weight is not zero"
+        raise invalid("y", must, f"one class, {classes[used].tolist()[0]!r}")
+    return classes[used], states
 
 
 def encoded(

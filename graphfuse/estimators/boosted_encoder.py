@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from ..checks import check_count
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
+from .counted_rows import counted
 from .held_out import stratified_folds
 from .table_encoder import TunedEncoder
 from .tree_encoder import TreeEncoder
@@ -56,11 +57,16 @@ class BoostedEncoder(TunedEncoder, TreeEncoder):
         self.num_folds = num_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> BoostedEncoder:
-        """Fit the trees to an array or DataFrame ``(rows, columns)`` and its labels, and cut off the late ones."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BoostedEncoder:
+        """Fit the trees to an array or DataFrame ``(rows, columns)`` and its labels, and cut off the late ones.
+
+        Rows count by their weights as in ``TreeEncoder``, also where they are held out.
+        """
         check_count("num_folds", self.num_folds, minimum=2)
+        X, y, sample_weight = counted(X, y, sample_weight)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
+        fold = stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed)
+        self.fit_held_out(X, y, fold, sample_weight)
         return self
 
     def _settings(self) -> Sequence[float]:
@@ -69,9 +75,9 @@ class BoostedEncoder(TunedEncoder, TreeEncoder):
     def _unchosen(self) -> float:
         return self.num_stages
 
-    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray, sample_weight: np.ndarray | None) -> _Path:
         check_count("num_stages", self.num_stages, minimum=1)
-        return _Path(TreeEncoder(self._unfitted()).fit(X, states), classes, self.num_stages)
+        return _Path(TreeEncoder(self._unfitted()).fit(X, states, sample_weight), classes, self.num_stages)
 
     def _unfitted(self) -> Any:
         return HistGradientBoostingClassifier(

@@ -30,15 +30,16 @@ class Column:
     is_empty: bool = False
 
     @staticmethod
-    def learn(values: Any) -> Column:
-        """The column of a Series, or of a vector of floats."""
+    def learn(values: Any, sample_weight: np.ndarray | None = None) -> Column:
+        """The column of a Series, or of a vector of floats, in rows that count by their weights."""
         if not np.any(values.notna() if hasattr(values, "iloc") else ~np.isnan(values)):
             return Column(is_empty=True)
         numbers = as_numbers(values) if hasattr(values, "iloc") else values
         if numbers is None:
             return Column(tuple(sorted({label for label in _labels(values) if label is not None})))
-        observed = numbers[~np.isnan(numbers)].astype(np.float64)
-        mean, spread = float(observed.mean()), float(observed.std())
+        known = ~np.isnan(numbers)
+        observed = numbers[known].astype(np.float64)
+        mean, spread = _moments(observed, None if sample_weight is None else sample_weight[known])
         scale = spread if spread > 1e-12 * max(abs(mean), 1e-300) else 1.0
         return Column(None, mean, scale, len(observed) < len(numbers))
 
@@ -63,9 +64,9 @@ class Column:
         return np.concatenate([scaled, missing], axis=1) if self.has_gaps else scaled
 
 
-def learn_columns(X: Any) -> tuple[Column, ...]:
-    """Every column of an array or DataFrame ``(rows, columns)``."""
-    return tuple(Column.learn(values) for values in _split(X))
+def learn_columns(X: Any, sample_weight: np.ndarray | None = None) -> tuple[Column, ...]:
+    """Every column of an array or DataFrame ``(rows, columns)``, in rows that count by their weights."""
+    return tuple(Column.learn(values, sample_weight) for values in _split(X))
 
 
 def scaled(columns: tuple[Column, ...], X: Any) -> np.ndarray:
@@ -76,6 +77,14 @@ def scaled(columns: tuple[Column, ...], X: Any) -> np.ndarray:
 def with_gaps(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Numbers as they are, with ``nan`` for gaps, and one-hot categories, side by side."""
     return np.concatenate([column.numbers(values) for column, values in _paired(columns, X)], axis=1)
+
+
+def _moments(values: np.ndarray, sample_weight: np.ndarray | None) -> tuple[float, float]:
+    """Mean and standard deviation."""
+    if sample_weight is None:
+        return float(values.mean()), float(values.std())
+    mean = np.average(values, weights=sample_weight)
+    return float(mean), float(np.sqrt(np.average(np.square(values - mean), weights=sample_weight)))
 
 
 def _paired(columns: tuple[Column, ...], X: Any) -> list[tuple[Column, Any]]:

@@ -38,11 +38,18 @@ class EarlyFusionClassifier(FusionEstimator):
         self.encoder = encoder
         self.random_state = random_state
 
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
         whole = side_by_side(batch, EARLY)
         inputs, present = encoder_inputs(whole, EARLY, flat=True), whole.present[EARLY].numpy()
         encoder = self._encoder("encoder", self.encoder, self.modalities_, draw_seed(generator))
-        self.encoders_ = {EARLY: fit_encoder(encoder, inputs, states, present, len(self.classes_), EARLY)}
+        fitted = fit_encoder(encoder, inputs, states, present, len(self.classes_), EARLY, sample_weight)
+        self.encoders_ = {EARLY: fitted}
         return LogarithmicPool({EARLY: nn.Identity()}, self._target(), torch.from_numpy(self.prior_))
 
     def _encode(self, batch: ModalityBatch) -> ModalityBatch:

@@ -40,10 +40,17 @@ class ScoredRows:
     Args:
         subsets: The rows under each subset, with their states as the target; the first is the rows as they came.
         states: Classes ``(rows,)``.
+        sample_weight: How much each row counts, positive ``(rows,)`` and of mean one; alike if None.
     """
 
     subsets: Sequence[ModalityBatch]
     states: np.ndarray
+    sample_weight: np.ndarray | None = None
+
+    @property
+    def counts_for(self) -> np.ndarray:
+        """The weight of every row ``(rows,)``."""
+        return np.ones(len(self.states)) if self.sample_weight is None else self.sample_weight
 
     def of(self, sources: Sequence[str], rows: np.ndarray) -> ModalityBatch:
         """Rows of these sources, under one subset after the other."""
@@ -58,7 +65,7 @@ class ScoredRows:
 def held_out_losses(
     candidates: Sequence[Candidate], scored: ScoredRows, seed: int, finish: Callable[[GraphFusion], None]
 ) -> dict[str, float]:
-    """By candidate the mean negative log-likelihood of held-out rows, in nats.
+    """By candidate the mean negative log-likelihood of held-out rows, by their weights, in nats.
 
     Half of it is that of the rows as they came, half that of the same rows under random subsets.
 
@@ -69,6 +76,7 @@ def held_out_losses(
         finish: Sets what is not trained, before and after training.
     """
     fold = stratified_folds(scored.states, _NUM_FOLDS, seed)
+    num_held = float(scored.counts_for[fold >= 0].sum())
     losses = {}
     for candidate in candidates:
         total = 0.0
@@ -77,10 +85,10 @@ def held_out_losses(
             model = trained(candidate, scored, inner, finish, **_ROUGH)
             with torch.no_grad():
                 found = -model.log_likelihood(scored.of(candidate.sources, held))
-            by_subset = found.reshape(-1, len(held)).sum(1)
+            by_subset = (found.reshape(-1, len(held)) * torch.from_numpy(scored.counts_for[held])).sum(1)
             others = by_subset[1:].mean() if len(by_subset) > 1 else by_subset[0]
             total += float(by_subset[0] + others) / 2
-        losses[candidate.name] = total / max(1, int((fold >= 0).sum()))
+        losses[candidate.name] = total / num_held if num_held else 0.0
     return losses
 
 
@@ -94,6 +102,9 @@ def trained(
     """The graph, fitted to rows under their subsets, with settings of ``map_estimate``."""
     model = candidate.make()
     finish(model)
-    map_estimate(model, scored.of(candidate.sources, rows), num_rows=len(rows), **settings)
+    weights = scored.counts_for[rows]
+    repeated = None if scored.sample_weight is None else torch.from_numpy(np.tile(weights, len(scored.subsets)))
+    train = scored.of(candidate.sources, rows)
+    map_estimate(model, train, num_rows=float(weights.sum()), sample_weight=repeated, **settings)
     finish(model)
     return model

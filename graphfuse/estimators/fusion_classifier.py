@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from math import log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..checks import check_known, check_unique, invalid, listed
 from ..data import ModalityBatch, random_subsets
+from ..data.frames import is_frame
+from ..explanations.counterfactuals import changes
+from ..explanations.ledger import ledger
+from ..explanations.subset_answers import state_of
 from ..fusion import FusionModel, GraphFusion
 from ..graph import FactorGraph, Variable
 from ..learning import EncoderEnsemble, cross_fit
 from .base import TARGET, FusionEstimator, draw_seed, encoded
 from .experts import default_experts
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
-from .inputs import Modalities, encoder_inputs
+from .inputs import Modalities, as_batch, encoder_inputs, like
 from .joint_expert import JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
 from .module_encoder import ModuleEncoder
 from .score_graphs import (
@@ -33,7 +39,11 @@ from .score_graphs import (
     untrained,
     weights_of,
 )
+from .subset_answers import ClassifierAnswers
 from .unseen import seen_parts, seen_together
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUM_FOLDS = 5
 _SUBSETS_PER_ROW = 16  # of its modalities, under which each training row is seen, as it came among them
@@ -94,7 +104,7 @@ class FusionClassifier(FusionEstimator):
             takes them at their word, less takes back what others say too, below 0 takes back more than it says.
         correlations_: The experts, and how far any two say the same beyond the class; None in other structures.
         seen_together_: Which two modalities, in alphabetical order, some training row has both of.
-        prior_: The class frequencies.
+        prior_: The class frequencies, by the weights of rows.
 
     Example:
         >>> import pandas as pd
@@ -119,10 +129,69 @@ class FusionClassifier(FusionEstimator):
         self.joint_encoder = joint_encoder
         self.random_state = random_state
 
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
+    def explain(self, X: Any, target_state: Any = None, effects: str = "shapley") -> pd.DataFrame:
+        """What the prior and each modality add to the log-odds of a label, by row, in nats; every row sums to them.
+
+        As ``graphfuse.explanations.explain``, with the answers of ``predict_log_proba``: a modality is shown or blanked
+        with all its experts, and the joint expert reads those that are shown. An impossible row is ``nan``.
+
+        Args:
+            X: As for ``predict``.
+            target_state: Whose log-odds, against all other labels; the second of two if None.
+            effects: ``"shapley"``, ``"alone"`` or ``"removal"``. Shapley values of rows with more than 12 modalities
+                are estimated from orders that are drawn anew by ``random_state`` on each call.
+
+        Returns:
+            A DataFrame, a row a row: ``prior``, every modality, ``missingness`` (0), ``interactions``.
+
+        Raises:
+            ValueError: If the label or ``effects`` is unknown, or no label is given among more than two.
+
+        Example:
+            >>> from sklearn.naive_bayes import GaussianNB
+            >>> X = {"glucose": np.arange(20.0), "pulse": np.arange(20.0) % 2}
+            >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.arange(20) > 9)
+            >>> found = model.explain(X)
+            >>> log_probs = model.predict_log_proba(X)
+            >>> bool(np.allclose(found.sum(axis=1), log_probs[:, 1] - log_probs[:, 0]))
+            True
+        """
+        answers = self._answers(X)
+        state = state_of(target_state, self.classes_.tolist())
+        generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        return ledger(answers, state, effects, generator, index=X.index if is_frame(X) else None)
+
+    def counterfactual(self, X: Any, max_removed: int | None = None) -> pd.DataFrame:
+        """By row the fewest modalities without which ``predict`` would answer otherwise.
+
+        As ``graphfuse.explanations.smallest_change``, with labels for decisions.
+
+        Args:
+            X: As for ``predict``.
+            max_removed: How many modalities to blank at most; as many as there are if None.
+
+        Returns:
+            A DataFrame, a row a row: ``decision``, ``removed``, ``decision_after``, ``log_odds``, ``log_odds_after``.
+        """
+        return changes(self._answers(X), self.classes_.tolist(), max_removed, X.index if is_frame(X) else None)
+
+    def _answers(self, X: Any) -> ClassifierAnswers:
+        check_is_fitted(self)
+        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        joint = {} if self.joint_ is None else {JOINT: self.joint_}
+        assert isinstance(self.model_, GraphFusion)
+        return ClassifierAnswers(batch, self.model_, TARGET, self.encoders_, self.sources_, joint, self.seen_together_)
+
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
         graph = None if self.structure is None else checked_graph(self.structure, self._target(), self.modalities_)
         self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
-        scored = self._cross_fitted(batch, states, generator)
+        scored = self._cross_fitted(batch, states, generator, sample_weight)
         copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
         kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
         subsets = [scored.keep({name: each[modality] for name, modality in self.sources_.items()}) for each in kept]
@@ -133,10 +202,10 @@ class FusionClassifier(FusionEstimator):
         if graph is not None:
             chosen = Candidate("given", partial(_given, graph, self._target(), names, seed), names)
         else:
-            joint = self._cross_fitted_jointly(batch, kept, states, generator)
+            joint = self._cross_fitted_jointly(batch, kept, states, generator, sample_weight)
             if joint is not None:
                 subsets = [_beside(*each) for each in zip(subsets, joint[0], joint[1], strict=True)]
-            few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states)
+            few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states, sample_weight)
             candidates = self._candidates(names)
             if len(candidates) > 1:
                 self.losses_ = held_out_losses(candidates, few, seed, finish)
@@ -147,7 +216,7 @@ class FusionClassifier(FusionEstimator):
                 if self.losses_[beside.name] < self.losses_[chosen.name]:
                     chosen, self.joint_ = beside, joint[2]
         self.structure_ = chosen.name
-        model = trained(chosen, ScoredRows(subsets, states), np.arange(len(states)), finish)
+        model = trained(chosen, ScoredRows(subsets, states, sample_weight), np.arange(len(states)), finish)
         self.graph_, self.weights_, self.correlations_ = model.graph, weights_of(model), correlations_of(model)
         return model
 
@@ -208,7 +277,9 @@ class FusionClassifier(FusionEstimator):
                 found[source, modality] = self._encoder(f"{argument}[{name!r}]", expert, [modality], seed)
         return found
 
-    def _cross_fitted(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> ModalityBatch:
+    def _cross_fitted(
+        self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator, sample_weight: np.ndarray | None
+    ) -> ModalityBatch:
         """Out-of-fold scores of every source; ``encoders_`` are what scored them."""
         experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
         check_unique(
@@ -225,6 +296,7 @@ class FusionClassifier(FusionEstimator):
                 _NUM_FOLDS,
                 torch.Generator().manual_seed(seed),
                 modality,
+                sample_weight,
             )
             self.sources_[name] = modality
             present[name] = batch.present[modality] & bool(self.encoders_[name].members)
@@ -250,13 +322,16 @@ class FusionClassifier(FusionEstimator):
         kept: list[dict[str, Tensor]],
         states: np.ndarray,
         generator: torch.Generator,
+        sample_weight: np.ndarray | None,
     ) -> tuple[Tensor, Tensor, JointExpert] | None:
         """Out-of-fold scores of the joint expert under every subset, where it speaks, and itself, if there is one."""
         encoder, read = self._joint_encoder(batch, draw_seed(generator))
         if encoder is None or len(read) < 2 or np.bincount(states).min() < 2:
             return None
         masks = [{name: each[name] for name in read} for each in kept]
-        return cross_fit_jointly(encoder, batch.select(read), states, masks, len(self.classes_), _NUM_FOLDS, generator)
+        return cross_fit_jointly(
+            encoder, batch.select(read), states, masks, len(self.classes_), _NUM_FOLDS, generator, sample_weight
+        )
 
     def _joint_encoder(self, batch: ModalityBatch, seed: int) -> tuple[Any, tuple[str, ...]]:
         """The encoder of the joint expert, None if there is none, and the modalities that it reads."""

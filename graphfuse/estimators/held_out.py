@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..learning.sample_weights import weights_of_rows
+
 
 def stratified_folds(states: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     """The fold of every row ``(rows,)``, drawn so that the training part of every fold shows every class.
@@ -30,7 +32,14 @@ def stratified_folds(states: np.ndarray, num_folds: int, seed: int) -> np.ndarra
     return fold
 
 
-def mean_log_likelihood(probabilities: np.ndarray, states: np.ndarray) -> float:
-    """Of states ``(rows,)`` under probabilities ``(rows, num_classes)``, in nats; rows of ``nan`` do not count."""
-    known = probabilities[np.arange(len(states)), states]
-    return float(np.log(np.maximum(known[~np.isnan(known)], np.finfo(np.float64).tiny)).mean())
+def mean_log_likelihood(
+    probabilities: np.ndarray, states: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
+    """Of states ``(rows,)`` under probabilities ``(rows, num_classes)``, in nats; rows of ``nan`` do not count.
+
+    With weights ``(rows,)`` it is a weighted mean.
+    """
+    found = probabilities[np.arange(len(states)), states]
+    known = ~np.isnan(found)
+    log_likelihoods = np.log(np.maximum(found[known], np.finfo(np.float64).tiny))
+    return float(np.average(log_likelihoods, weights=weights_of_rows(sample_weight, known)))

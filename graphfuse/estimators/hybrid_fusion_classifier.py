@@ -42,13 +42,19 @@ class HybridFusionClassifier(FusionEstimator):
         self.early_encoder = early_encoder
         self.random_state = random_state
 
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
         num_states = len(self.classes_)
-        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, num_states)
+        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, num_states, sample_weight)
         whole = side_by_side(batch, EARLY)
         inputs, present = encoder_inputs(whole, EARLY, flat=True), whole.present[EARLY].numpy()
         encoder = self._encoder("early_encoder", self.early_encoder, self.modalities_, draw_seed(generator))
-        self.early_ = {EARLY: fit_encoder(encoder, inputs, states, present, num_states, EARLY)}
+        self.early_ = {EARLY: fit_encoder(encoder, inputs, states, present, num_states, EARLY, sample_weight)}
         target, prior = self._target(), torch.from_numpy(self.prior_)
         early = LogarithmicPool({EARLY: nn.Identity()}, target, prior)
         late = LogarithmicPool({name: nn.Identity() for name in self.encoders_}, target, prior)

@@ -14,6 +14,7 @@ from ..data import ModalityBatch
 from ..data.frames import is_frame
 from ..learning import EncoderEnsemble
 from ..learning.cross_fit import fit_folds
+from ..learning.sample_weights import class_frequencies
 from .averaged_encoder import AveragedEncoder
 from .experts import default_experts
 from .held_out import stratified_folds
@@ -73,6 +74,7 @@ def cross_fit_jointly(
     num_states: int,
     num_folds: int,
     generator: torch.Generator,
+    sample_weight: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor, JointExpert]:
     """Out-of-fold scores of every row under every subset of its modalities, and the expert for new rows.
 
@@ -88,6 +90,7 @@ def cross_fit_jointly(
         num_states: Classes.
         num_folds: Folds at most.
         generator: Source of all that is drawn.
+        sample_weight: How much each row counts, positive ``(rows,)``; alike if None.
 
     Returns:
         Scores ``(num_subsets, rows, num_states)``, whether it speaks ``(num_subsets, rows)``, the expert.
@@ -95,19 +98,20 @@ def cross_fit_jointly(
     tables = Tables.learn(batch)
     cells = tables.numbers(batch)
     masks = np.stack([np.stack([np.asarray(kept[name]) for name in cells], axis=1) for kept in subsets], axis=1)
-    seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator)
+    seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator, sample_weight)
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     fold = stratified_folds(states, num_folds, seed)
     copies = seen.shape[1]
     columns, repeated = _columns(cells, seen, np.arange(len(states))), np.repeat(states, copies)
-    members = fit_folds(encoder, columns, repeated, np.repeat(fold, copies), _NAME)
+    weights = None if sample_weight is None else np.repeat(sample_weight, copies)
+    members = fit_folds(encoder, columns, repeated, np.repeat(fold, copies), _NAME, weights)
     scores = np.zeros((masks.shape[1], len(states), num_states))
     for k, member in enumerate(members):
-        held, others = np.flatnonzero(fold == k), np.bincount(states[fold != k], minlength=num_states)
-        alone = EncoderEnsemble((member,), others / others.sum())
+        held = np.flatnonzero(fold == k)
+        alone = EncoderEnsemble((member,), class_frequencies(states, num_states, sample_weight, fold != k))
         found = alone.scores(_columns(cells, masks, held))
         scores[:, held] = found.reshape(len(held), masks.shape[1], num_states).swapaxes(0, 1)
-    frequencies = np.bincount(states, minlength=num_states) / len(states)
+    frequencies = class_frequencies(states, num_states, sample_weight)
     expert = JointExpert(tables, EncoderEnsemble(tuple(members), frequencies))
     speaks = torch.from_numpy(masks.sum(2).T > 1)
     return torch.from_numpy(scores) * speaks.unsqueeze(-1), speaks, expert
@@ -127,11 +131,18 @@ def _columns(cells: Mapping[str, np.ndarray], masks: np.ndarray, rows: np.ndarra
     return np.concatenate(parts, axis=1)
 
 
-def _balanced(masks: np.ndarray, states: np.ndarray, num_states: int, generator: torch.Generator) -> np.ndarray:
+def _balanced(
+    masks: np.ndarray,
+    states: np.ndarray,
+    num_states: int,
+    generator: torch.Generator,
+    sample_weight: np.ndarray | None = None,
+) -> np.ndarray:
     """Masks ``(rows, num_subsets, num_modalities)`` that lose entries until every class has each modality alike."""
-    counts = np.bincount(states, minlength=num_states)
-    whole = masks.mean(axis=(0, 1))
-    of_class = np.stack([masks[states == k].sum(axis=(0, 1)) / masks.shape[1] for k in range(num_states)])
+    counts_for = np.ones(len(states)) if sample_weight is None else sample_weight
+    counts, had = np.bincount(states, counts_for, num_states), masks.sum(axis=1)
+    of_class = np.stack([counts_for[states == k] @ had[states == k] for k in range(num_states)]) / masks.shape[1]
+    whole = (counts_for @ had) / (counts.sum() * masks.shape[1])
     rates = (of_class + _CLASS_ROWS * whole) / (counts[:, None] + _CLASS_ROWS)
     lowest = rates[counts > 0].min(axis=0)
     kept = np.divide(lowest, rates, out=np.ones_like(rates), where=rates > 0)

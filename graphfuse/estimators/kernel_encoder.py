@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..checks import check_count, invalid
 from ..encoders.logistic import logistic_probabilities
 from .columns import learn_columns, scaled
+from .counted_rows import counted
 from .held_out import stratified_folds
 from .logistic_fit import FAIR, ROUGH, Regression
 from .table_encoder import TunedEncoder
@@ -32,7 +33,7 @@ class KernelEncoder(TunedEncoder):
     ``gamma_``, ``coef_`` (num_scores, num_landmarks), ``intercept_``, ``classes_``, and the strength ``C_``.
 
     Args:
-        num_landmarks: Rows that are drawn; those that repeat count once.
+        num_landmarks: Rows that are drawn, in proportion to their weights; those that repeat count once.
         gamma: Narrowness of the kernel; one half over the median squared distance of landmarks if None.
         num_folds: Inner folds; fewer when all classes have fewer rows, and the strength is 1 when all have one.
         random_state: Of the landmarks and folds.
@@ -57,22 +58,32 @@ class KernelEncoder(TunedEncoder):
         self.num_folds = num_folds
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> KernelEncoder:
-        """Draw landmarks, then fit the regression, from an array or DataFrame ``(rows, columns)`` and its labels."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KernelEncoder:
+        """Draw landmarks, then fit the regression, from an array or DataFrame ``(rows, columns)`` and its labels.
+
+        A weight says for how many rows one counts; one of weight zero is as if it were absent.
+        """
         check_count("num_folds", self.num_folds, minimum=2)
+        X, y, sample_weight = counted(X, y, sample_weight)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.fit_held_out(X, y, stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed))
+        fold = stratified_folds(np.unique(y, return_inverse=True)[1], self.num_folds, seed)
+        self.fit_held_out(X, y, fold, sample_weight)
         return self
 
     def _settings(self) -> Sequence[float]:
         return _STRENGTHS
 
-    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray, sample_weight: np.ndarray | None) -> _Path:
         check_count("num_landmarks", self.num_landmarks, minimum=1)
         if self.gamma is not None and not 0 < self.gamma < np.inf:
             raise invalid("gamma", "be positive and finite, or None", self.gamma)
-        drawn = check_random_state(self.random_state).permutation(len(states))[: self.num_landmarks]
-        return _Path(X, states, classes, drawn, self.gamma)
+        draw = check_random_state(self.random_state)
+        if sample_weight is None or len(states) <= self.num_landmarks:
+            drawn = draw.permutation(len(states))[: self.num_landmarks]
+        else:
+            shares = sample_weight / sample_weight.sum()
+            drawn = draw.choice(len(states), self.num_landmarks, replace=False, p=shares)
+        return _Path(X, states, classes, drawn, self.gamma, sample_weight)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
@@ -90,8 +101,16 @@ class KernelEncoder(TunedEncoder):
 class _Path:
     """A regression over the kernel values of some rows, for whichever strength."""
 
-    def __init__(self, X: Any, states: np.ndarray, classes: np.ndarray, drawn: np.ndarray, gamma: float | None) -> None:
-        self.columns = learn_columns(X)
+    def __init__(
+        self,
+        X: Any,
+        states: np.ndarray,
+        classes: np.ndarray,
+        drawn: np.ndarray,
+        gamma: float | None,
+        sample_weight: np.ndarray | None,
+    ) -> None:
+        self.columns = learn_columns(X, sample_weight)
         features = scaled(self.columns, X)
         self.used = features.max(axis=0) - features.min(axis=0) > 0
         features = features[:, self.used]
@@ -102,7 +121,7 @@ class _Path:
         values, vectors = np.linalg.eigh(np.exp(-self.gamma * distances))
         kept = values > _SMALLEST * values[-1]
         self.whiten = vectors[:, kept] / np.sqrt(values[kept])
-        self.regression = Regression(self._whitened(features), states, classes)
+        self.regression = Regression(self._whitened(features), states, classes, sample_weight)
 
     def features(self, X: Any) -> np.ndarray:
         return self._whitened(scaled(self.columns, X)[:, self.used])

@@ -45,9 +45,16 @@ class LateFusionClassifier(FusionEstimator):
         self.pool = pool
         self.random_state = random_state
 
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
         check_known("pool", self.pool, POOLS)
-        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, len(self.classes_))
+        encoders = self._unfitted_encoders(generator)
+        self.encoders_ = fit_encoders(encoders, batch, states, len(self.classes_), sample_weight)
         ready = {name: nn.Identity() for name in self.encoders_}
         return POOLS[self.pool](ready, self._target(), torch.from_numpy(self.prior_))
 
@@ -56,11 +63,16 @@ class LateFusionClassifier(FusionEstimator):
 
 
 def fit_encoders(
-    encoders: dict[str, Any], batch: ModalityBatch, states: np.ndarray, num_states: int
+    encoders: dict[str, Any],
+    batch: ModalityBatch,
+    states: np.ndarray,
+    num_states: int,
+    sample_weight: np.ndarray | None = None,
 ) -> dict[str, EncoderEnsemble]:
-    """By modality, its encoder fitted to all rows that have it."""
+    """By modality, its encoder fitted to all rows that have it, which count by their weights."""
     fitted = {}
     for name, encoder in encoders.items():
         inputs = encoder_inputs(batch, name, flat=not isinstance(encoder, ModuleEncoder))
-        fitted[name] = fit_encoder(encoder, inputs, states, batch.present[name].numpy(), num_states, name)
+        present = batch.present[name].numpy()
+        fitted[name] = fit_encoder(encoder, inputs, states, present, num_states, name, sample_weight)
     return fitted

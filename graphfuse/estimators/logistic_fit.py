@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ..checks import invalid, listed
 from ..encoders.logistic import logistic_probabilities
+from ..learning.sample_weights import class_frequencies, weights_of_rows
 
 STRENGTHS = np.logspace(-4, 1, 6)
 ROUGH, TIGHT = 1e-3, 1e-8  # gradients at which a fit stops, while strengths are compared and for the one chosen
@@ -36,7 +37,7 @@ class LogisticFit:
         return logistic_probabilities(features @ self.coef.T + self.intercept)
 
 
-def fit_logistic(features: np.ndarray, y: Any, num_folds: int) -> LogisticFit:
+def fit_logistic(features: np.ndarray, y: Any, num_folds: int, sample_weight: np.ndarray | None = None) -> LogisticFit:
     """Minimize C times the sum of the cross-entropies plus half the squared coefficients; the intercept is free.
 
     C runs through powers of ten from 1e-4 to 10, and the best mean log-likelihood of the held-out rows wins; the
@@ -46,6 +47,7 @@ def fit_logistic(features: np.ndarray, y: Any, num_folds: int) -> LogisticFit:
         features: ``(rows, num_features)``, finite and of similar scale.
         y: Labels ``(rows,)``.
         num_folds: Folds, stratified, not shuffled; fewer when a class has fewer rows.
+        sample_weight: For how many rows each one counts in the sum and in what is held out, positive ``(rows,)``.
 
     Raises:
         ValueError: If the labels are all the same.
@@ -63,11 +65,17 @@ def fit_logistic(features: np.ndarray, y: Any, num_folds: int) -> LogisticFit:
         raise invalid("y", "have at least two classes", listed(classes.tolist()))
     num_folds = min(num_folds, int(counts.min()))
     if num_folds < 2:
-        fitted = LogisticRegression(max_iter=1000).fit(features, states)
+        fitted = LogisticRegression(max_iter=1000).fit(features, states, sample_weight)
         return LogisticFit(fitted.coef_, fitted.intercept_, classes, 1.0)
     with threadpool_limits(1, "blas"):  # the products are small: handing them to threads costs more than it saves
+        counts_for = np.ones(len(states)) if sample_weight is None else sample_weight
         folds = [
-            (Regression(features[rows], states[rows], classes), features[held], states[held])
+            (
+                Regression(features[rows], states[rows], classes, weights_of_rows(sample_weight, rows)),
+                features[held],
+                states[held],
+                counts_for[held],
+            )
             for rows, held in StratifiedKFold(num_folds).split(features, states)
         ]
         scores: list[float] = []
@@ -75,49 +83,60 @@ def fit_logistic(features: np.ndarray, y: Any, num_folds: int) -> LogisticFit:
             scores.append(float(np.mean([_held_out(fold.solve(C, ROUGH), *held) for fold, *held in folds])))
             if len(scores) > 2 and scores[-1] < scores[-2] < scores[-3]:
                 break
-        return Regression(features, states, classes).solve(float(STRENGTHS[int(np.argmax(scores))]), TIGHT)
+        best = float(STRENGTHS[int(np.argmax(scores))])
+        return Regression(features, states, classes, sample_weight).solve(best, TIGHT)
 
 
-def _held_out(fitted: LogisticFit, features: np.ndarray, states: np.ndarray) -> float:
-    """The mean log-likelihood of rows."""
+def _held_out(fitted: LogisticFit, features: np.ndarray, states: np.ndarray, counts_for: np.ndarray) -> float:
+    """The log-likelihood of rows by what each counts for, per row."""
     probabilities = fitted.probabilities(features)[np.arange(len(states)), states]
-    return float(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)).mean())
+    return float((counts_for * np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))).mean())
 
 
 class Regression:
     """One regression, solved for one strength after the other, each from the last, or from its own last solution.
 
     The features are rotated to their principal axes, which the penalty does not notice, and each axis is scaled by
-    its own curvature there, so that L-BFGS needs few steps.
+    its own curvature there, so that L-BFGS needs few steps. Rows count as often as their weights say.
     """
 
-    def __init__(self, features: np.ndarray, states: np.ndarray, classes: np.ndarray) -> None:
+    def __init__(
+        self, features: np.ndarray, states: np.ndarray, classes: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> None:
         self.states, self.classes = states, classes
-        self.mean = features.mean(axis=0)
-        left, self.singular, self.axes = np.linalg.svd(features - self.mean, full_matrices=False)
+        self.counts_for = np.ones(len(states)) if sample_weight is None else sample_weight
+        self.mean, root = np.average(features, axis=0, weights=self.counts_for), np.sqrt(self.counts_for)[:, None]
+        left, self.singular, self.axes = np.linalg.svd((features - self.mean) * root, full_matrices=False)
         self.rotated = left * self.singular
-        self.last = np.zeros((len(classes), len(self.singular))), np.log(np.bincount(states) / len(states))
+        if sample_weight is not None:
+            self.rotated = (features - self.mean) @ self.axes.T  # exact also where a weight is tiny
+        frequencies = class_frequencies(states, len(classes), self.counts_for)
+        self.last = np.zeros((len(classes), len(self.singular))), np.log(frequencies)
         self.solved: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     def solve(self, C: float, tolerance: float) -> LogisticFit:
-        num_rows, num_classes = len(self.states), len(self.classes)
+        num_rows, num_classes = float(self.counts_for.sum()), len(self.classes)
         # two opposite scores share what is one score of two classes: half the coefficient, so half the strength
         penalty = 1 / ((C if num_classes > 2 else C / 2) * num_rows)
         scale = 1 / np.sqrt(self.singular**2 / (num_rows * num_classes) + penalty)
         penalties, root = penalty * scale**2, num_classes**0.5
-        scaled, rows = self.rotated * scale, np.arange(num_rows)
+        scaled, rows = self.rotated * scale, np.arange(len(self.states))
+        shares = self.counts_for / num_rows
+        with np.errstate(over="ignore"):  # of a weight next to nothing, beside which all rows are infinitely many
+            rows_of = num_rows / self.counts_for
 
         def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
             weights = point.reshape(num_classes, -1)
             scores = weights[:, :-1] @ scaled.T + root * weights[:, -1:]
             scores -= scores.max(axis=0)
-            log_likelihood = scores[self.states, rows].sum()
+            log_likelihood = (self.counts_for * scores[self.states, rows]).sum()
             np.exp(scores, out=scores)
             totals = scores.sum(axis=0)
             shrinkage = weights[:, :-1] * penalties
-            value = (np.log(totals).sum() - log_likelihood) / num_rows + 0.5 * np.vdot(shrinkage, weights[:, :-1])
-            scores /= totals * num_rows
-            scores[self.states, rows] -= 1 / num_rows
+            surprise = ((self.counts_for * np.log(totals)).sum() - log_likelihood) / num_rows
+            value = surprise + 0.5 * np.vdot(shrinkage, weights[:, :-1])
+            scores /= totals * rows_of
+            scores[self.states, rows] -= shares
             gradient = np.empty_like(weights)
             gradient[:, :-1] = scores @ scaled + shrinkage
             gradient[:, -1] = root * scores.sum(axis=1)

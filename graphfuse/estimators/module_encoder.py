@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from ..checks import check_type, invalid
 from ..learning import FitSettings
+from .counted_rows import counted
 
 
 class ModuleEncoder(ClassifierMixin, BaseEstimator):
@@ -41,8 +42,10 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.name = name
 
-    def fit(self, X: Any, y: np.ndarray) -> ModuleEncoder:
-        """Train on arrays ``(rows, *features)`` and integer labels."""
+    def fit(self, X: Any, y: np.ndarray, sample_weight: np.ndarray | None = None) -> ModuleEncoder:
+        """Train on arrays ``(rows, *features)`` and integer labels; rows count by their weights in the mean loss."""
+        X, y, sample_weight = counted(X, y, sample_weight)
+        shares = None if sample_weight is None else torch.as_tensor(sample_weight / sample_weight.mean())
         settings = FitSettings(learning_rate=1e-3, batch_size=64) if self.settings is None else self.settings
         self.module_ = deepcopy(self.module)
         self.classes_ = np.arange(self.num_classes)
@@ -55,7 +58,7 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
             self.module_.train()
             for _ in range(settings.num_epochs if parameters else 0):
                 for rows in torch.randperm(len(inputs)).split(settings.batch_size):
-                    loss = cross_entropy(self._logits(inputs[rows]), target[rows])
+                    loss = _loss(self._logits(inputs[rows]), target[rows], None if shares is None else shares[rows])
                     if not bool(loss.isfinite()):
                         must = "be finite (missing cells reach a module as nan; graphfuse.encoders.MLP reads them)"
                         raise invalid(f"the output of {self.name}", must, f"a cross-entropy of {loss.item()}")
@@ -94,3 +97,10 @@ class ModuleEncoder(ClassifierMixin, BaseEstimator):
         values = torch.as_tensor(np.array(X))
         like = next(self.module_.parameters(), torch.zeros(()))
         return values.to(like.device, like.dtype if values.is_floating_point() else None)
+
+
+def _loss(logits: Tensor, target: Tensor, shares: Tensor | None) -> Tensor:
+    """The mean cross-entropy of rows, each times its share."""
+    if shares is None:
+        return cross_entropy(logits, target)
+    return (cross_entropy(logits, target, reduction="none") * shares.to(logits)).mean()

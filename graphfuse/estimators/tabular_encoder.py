@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..encoders.logistic import logistic_probabilities
 from .columns import Column, learn_columns, scaled
+from .counted_rows import counted
 from .logistic_fit import FAIR, ROUGH, STRENGTHS, Regression, fit_logistic
 from .table_encoder import TunedEncoder
 
@@ -37,10 +38,14 @@ class TabularEncoder(TunedEncoder):
     def __init__(self, num_folds: int = 5) -> None:
         self.num_folds = num_folds
 
-    def fit(self, X: Any, y: Any) -> TabularEncoder:
-        """Learn the columns, then the regression, from an array or DataFrame ``(rows, columns)`` and its labels."""
-        self.columns_ = learn_columns(X)
-        fitted = fit_logistic(self._features(X), y, self.num_folds)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TabularEncoder:
+        """Learn the columns, then the regression, from an array or DataFrame ``(rows, columns)`` and its labels.
+
+        A weight says for how many rows one counts; one of weight zero is as if it were absent.
+        """
+        X, y, sample_weight = counted(X, y, sample_weight)
+        self.columns_ = learn_columns(X, sample_weight)
+        fitted = fit_logistic(self._features(X), y, self.num_folds, sample_weight)
         self.coef_, self.intercept_, self.classes_, self.C_ = fitted.coef, fitted.intercept, fitted.classes, fitted.C
         return self
 
@@ -55,16 +60,16 @@ class TabularEncoder(TunedEncoder):
     def _settings(self) -> Sequence[float]:
         return STRENGTHS.tolist()
 
-    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray) -> _Path:
-        return _Path(X, states, classes)
+    def _path(self, X: Any, states: np.ndarray, classes: np.ndarray, sample_weight: np.ndarray | None) -> _Path:
+        return _Path(X, states, classes, sample_weight)
 
 
 class _Path:
     """A regression over the columns of some rows, for whichever strength."""
 
-    def __init__(self, X: Any, states: np.ndarray, classes: np.ndarray) -> None:
-        self.columns: tuple[Column, ...] = learn_columns(X)
-        self.regression = Regression(scaled(self.columns, X), states, classes)
+    def __init__(self, X: Any, states: np.ndarray, classes: np.ndarray, sample_weight: np.ndarray | None) -> None:
+        self.columns: tuple[Column, ...] = learn_columns(X, sample_weight)
+        self.regression = Regression(scaled(self.columns, X), states, classes, sample_weight)
 
     def features(self, X: Any) -> np.ndarray:
         return scaled(self.columns, X)

@@ -13,6 +13,7 @@ from ..data.frames import is_frame
 from ..encoders.bag_of_words import log_counts
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.text import Vocabulary
+from .counted_rows import counted
 from .logistic_fit import fit_logistic
 
 
@@ -42,10 +43,15 @@ class TextEncoder(ClassifierMixin, BaseEstimator):
         self.min_count = min_count
         self.num_folds = num_folds
 
-    def fit(self, X: Any, y: Any) -> TextEncoder:
-        """Learn the words, then the regression, from a DataFrame of text ``(rows, columns)`` and its labels."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TextEncoder:
+        """Learn the words, then the regression, from a DataFrame of text ``(rows, columns)`` and its labels.
+
+        A weight says for how many rows one counts in the regression; words are listed by how often they occur in rows
+        of positive weight.
+        """
+        X, y, sample_weight = counted(X, y, sample_weight)
         self.vocabularies_ = tuple(Vocabulary.learn(texts, self.max_words, self.min_count) for texts in _texts(X))
-        fitted = fit_logistic(self._features(X), y, self.num_folds)
+        fitted = fit_logistic(self._features(X), y, self.num_folds, sample_weight)
         self.coef_, self.intercept_, self.classes_, self.C_ = fitted.coef, fitted.intercept, fitted.classes, fitted.C
         return self
 

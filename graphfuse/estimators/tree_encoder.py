@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from ..checks import invalid, listed
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
+from ..learning.sample_weights import class_frequencies
 from .columns import learn_columns, with_gaps
+from .counted_rows import counted
 from .table_encoder import TableEncoder
 
 _KINDS = (HistGradientBoostingClassifier, ExtraTreesClassifier, RandomForestClassifier)
@@ -48,11 +50,16 @@ class TreeEncoder(TableEncoder):
         self.estimator = estimator
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> TreeEncoder:
-        """Fit the ensemble to an array or DataFrame ``(rows, columns)`` and its labels, and take its nodes."""
-        self.columns_ = learn_columns(X)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TreeEncoder:
+        """Fit the ensemble to an array or DataFrame ``(rows, columns)`` and its labels, and take its nodes.
+
+        A row counts by its weight as in the ensemble, whose leaves hold rows whatever these weigh; one of weight zero
+        is as if it were absent.
+        """
+        X, y, sample_weight = counted(X, y, sample_weight)
+        self.columns_ = learn_columns(X, sample_weight)
         features = with_gaps(self.columns_, X)
-        self.classes_, counts = np.unique(y, return_counts=True)
+        self.classes_, states = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise invalid("y", "have at least two classes", listed(self.classes_.tolist()))
         estimator = self._unfitted()
@@ -61,9 +68,10 @@ class TreeEncoder(TableEncoder):
         self.used_ = self.only_gaps_ | (lowest < highest)
         self.is_forest_ = not isinstance(estimator, HistGradientBoostingClassifier)
         if not self.used_.any():
-            self.is_forest_, self.trees_ = True, _no_trees(counts / counts.sum())
+            self.is_forest_ = True
+            self.trees_ = _no_trees(class_frequencies(states, len(self.classes_), sample_weight))
             return self
-        estimator.fit(self._features(X), y)
+        estimator.fit(self._features(X), y, sample_weight)
         self.trees_ = forest_nodes(estimator) if self.is_forest_ else boosted_nodes(estimator)
         return self
 

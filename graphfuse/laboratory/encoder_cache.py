@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import get_tags
 
 from ..checks import invalid
+from ..learning.cross_fit import fit_folds
 
 
 @dataclass(eq=False)
@@ -68,16 +69,23 @@ class SharedEncoder(ClassifierMixin, BaseEstimator):
         self.encoder = encoder
         self.cache = cache
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> SharedEncoder:
+    def fit(self, X: Any, y: Any) -> SharedEncoder:
         """Fit, or take what was fitted to these very rows.
 
         Raises:
             ValueError: If a setting of the encoder is of a kind whose content cannot be read.
         """
-        together = {} if groups is None else {"groups": groups}
-        self.key_ = _digest(_settings(self.encoder), _content(X), _content(y), *map(_content, together.values()))
-        self.fitted_ = self.cache.get(self.key_, lambda: clone(self.encoder).fit(X, y, **together))
-        self.classes_ = self.fitted_.classes_
+        key = _digest(_settings(self.encoder), _content(X), _content(y))
+        return self._keep(key, self.cache.get(key, lambda: clone(self.encoder).fit(X, y)))
+
+    def fit_folds(self, X: Any, y: Any, fold: np.ndarray) -> list[SharedEncoder]:
+        """As ``learning.cross_fit.fit_folds``, or what was fitted to these folds."""
+        key = _digest(_settings(self.encoder), _content(X), _content(y), _content(fold))
+        members = self.cache.get(key, lambda: fit_folds(self.encoder, X, y, fold))
+        return [clone(self)._keep(_digest(key.encode(), b"%d" % k), each) for k, each in enumerate(members)]
+
+    def _keep(self, key: str, fitted: Any) -> SharedEncoder:
+        self.key_, self.fitted_, self.classes_ = key, fitted, fitted.classes_
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_count, invalid, listed
+from .sample_weights import class_frequencies, weight_arguments, weights_of_rows
 
 _FLOOR = 1e-4  # the share of the prior in every probability, so that no encoder alone can rule a class out
 
@@ -58,6 +59,7 @@ def cross_fit(
     num_folds: int,
     generator: torch.Generator,
     name: str = "inputs",
+    sample_weight: np.ndarray | None = None,
 ) -> tuple[Tensor, EncoderEnsemble]:
     """Out-of-fold scores of every row, and the ensemble over the folds.
 
@@ -75,9 +77,13 @@ def cross_fit(
         num_folds: Folds at most.
         generator: Source of the folds.
         name: What warnings call the inputs.
+        sample_weight: How much each row counts in the encoders and in the class frequencies, positive ``(rows,)``.
 
     Returns:
         Log density ratios ``(rows, num_states)`` in nats, float64, zero where not present; the ensemble.
+
+    Raises:
+        TypeError: If there are weights, and the ``fit`` of the encoder does not take ``sample_weight``.
 
     Example:
         >>> from sklearn.linear_model import LogisticRegression
@@ -98,7 +104,7 @@ def cross_fit(
     counts = np.bincount(target[rows], minlength=num_states)
     num_folds = min(num_folds, int(counts[counts > 0].min(initial=num_folds)))
     if (counts > 0).sum() < 2 or num_folds < 2:
-        ensemble = fit_encoder(encoder, inputs, target, present, num_states, name)
+        ensemble = fit_encoder(encoder, inputs, target, present, num_states, name, sample_weight)
         if ensemble.members:
             warn(
                 f"modality {name!r} is fitted without folds: a class has fewer than two rows that have it. Its scores "
@@ -111,36 +117,54 @@ def cross_fit(
     splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
     for k, (_, held) in enumerate(splitter.split(rows, target[rows])):
         fold[held] = k
-    shown, prior = take_rows(inputs, rows), counts / counts.sum()
-    members = fit_folds(encoder, shown, target[rows], fold, name)
+    shown = take_rows(inputs, rows)
+    members = fit_folds(encoder, shown, target[rows], fold, name, weights_of_rows(sample_weight, rows))
     for k, member in enumerate(members):
         held = np.flatnonzero(fold == k)
-        frequencies = np.bincount(target[rows[fold != k]], minlength=num_states)
-        alone = EncoderEnsemble((member,), frequencies / frequencies.sum())
+        alone = EncoderEnsemble((member,), class_frequencies(target, num_states, sample_weight, rows[fold != k]))
         scores[rows[held]] = alone.scores(take_rows(shown, held))
+    prior = class_frequencies(target, num_states, sample_weight, rows)
     return torch.from_numpy(scores), EncoderEnsemble(tuple(members), prior)
 
 
-def fit_folds(encoder: Any, inputs: Any, target: np.ndarray, fold: np.ndarray, name: str = "inputs") -> list[Any]:
+def fit_folds(
+    encoder: Any,
+    inputs: Any,
+    target: np.ndarray,
+    fold: np.ndarray,
+    name: str = "inputs",
+    sample_weight: np.ndarray | None = None,
+) -> list[Any]:
     """By fold a clone of the encoder that is fitted to the other rows.
 
     An encoder with a ``fit_folds(inputs, target, fold)`` of its own, as those of tables have, says itself how: it may
-    choose what it needs to choose once, by the rows that all folds hold out.
+    choose what it needs to choose once, by the rows that all folds hold out. It takes ``sample_weight`` where its
+    ``fit`` does.
 
     Args:
         encoder: Unfitted scikit-learn classifier.
         inputs: Array or DataFrame, one row per row.
         target: Labels ``(rows,)``; the others of every fold show every class.
         fold: Of every row ``(rows,)``, from 0 on; -1 if it is held out by none.
-        name: What a note on an error calls the inputs.
+        name: What errors call the inputs.
+        sample_weight: How much each row counts, positive ``(rows,)``.
+
+    Raises:
+        TypeError: If there are weights, and the ``fit`` of the encoder does not take ``sample_weight``.
     """
     from sklearn.base import clone
 
+    takes = weight_arguments(f"the encoder of modality {name!r}", encoder, sample_weight)
     try:
         if hasattr(encoder, "fit_folds"):
-            return list(clone(encoder).fit_folds(inputs, target, fold))
+            return list(clone(encoder).fit_folds(inputs, target, fold, **takes))
         others = [np.flatnonzero(fold != k) for k in range(fold.max() + 1)]
-        return [clone(encoder).fit(take_rows(inputs, rows), target[rows]) for rows in others]
+        return [
+            clone(encoder).fit(
+                take_rows(inputs, rows), target[rows], **{each: weights[rows] for each, weights in takes.items()}
+            )
+            for rows in others
+        ]
     except Exception as error:
         error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
         raise
@@ -153,8 +177,9 @@ def fit_encoder(
     present: np.ndarray,
     num_states: int,
     name: str = "inputs",
+    sample_weight: np.ndarray | None = None,
 ) -> EncoderEnsemble:
-    """A clone of the encoder fitted to the present rows, as an ensemble of one.
+    """A clone of the encoder fitted to the present rows, as an ensemble of one; the arguments of ``cross_fit``.
 
     With fewer than two classes among these rows there is nothing to learn: the ensemble has no member, and a warning
     says so.
@@ -166,12 +191,13 @@ def fit_encoder(
     if (counts > 0).sum() < 2:
         warn(f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes.", stacklevel=2)
         return EncoderEnsemble((), np.full(num_states, 1 / num_states))
+    takes = weight_arguments(f"the encoder of modality {name!r}", encoder, weights_of_rows(sample_weight, rows))
     try:
-        member = clone(encoder).fit(take_rows(inputs, rows), target[rows])
+        member = clone(encoder).fit(take_rows(inputs, rows), target[rows], **takes)
     except Exception as error:
         error.add_note(f"Raised while the encoder of modality {name!r}, {encoder!r}, was fitted.")
         raise
-    return EncoderEnsemble((member,), counts / counts.sum())
+    return EncoderEnsemble((member,), class_frequencies(target, num_states, sample_weight, rows))
 
 
 def take_rows(inputs: Any, rows: np.ndarray) -> Any:

@@ -8,7 +8,12 @@ from .objectives import target_nll
 
 
 def map_estimate(
-    model: FusionModel, train: ModalityBatch, num_rows: int, max_steps: int = 100, tolerance: float = 1e-9
+    model: FusionModel,
+    train: ModalityBatch,
+    num_rows: float,
+    max_steps: int = 100,
+    tolerance: float = 1e-9,
+    sample_weight: torch.Tensor | None = None,
 ) -> float:
     """Set the parameters of a model to their posterior mode, by L-BFGS on all rows at once.
 
@@ -18,12 +23,13 @@ def map_estimate(
     Args:
         model: A fusion model of few parameters, such as one over ready scores.
         train: Rows with targets; repeated rows (the same row under several gaps) count together as one.
-        num_rows: The number of distinct rows.
+        num_rows: The number of distinct rows, or the sum of their weights, which stands against the prior.
         max_steps: Steps at most.
         tolerance: The last step changes the objective, or every parameter, by less, in nats.
+        sample_weight: How much each row counts beside the others, positive ``(rows,)``; alike if None.
 
     Returns:
-        The mean negative log-likelihood at the mode, in nats per row.
+        The mean negative log-likelihood at the mode, weighted as in training, in nats per row.
 
     Raises:
         FloatingPointError: If the likelihood is not finite, at the start or later; the model keeps its first
@@ -35,7 +41,7 @@ def map_estimate(
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     starts = [parameter.detach().clone() for parameter in parameters]
     if not parameters:
-        return float(target_nll(model, train, generator).detach())
+        return float(target_nll(model, train, generator, sample_weight).detach())
     optimizer = torch.optim.LBFGS(
         parameters, max_iter=max_steps, tolerance_change=tolerance, line_search_fn="strong_wolfe"
     )
@@ -43,7 +49,8 @@ def map_estimate(
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         distances = [(parameter - start).square().sum() for parameter, start in zip(parameters, starts, strict=True)]
-        loss = target_nll(model, train, generator) + 0.5 / num_rows * torch.stack(distances).sum()
+        loss = target_nll(model, train, generator, sample_weight)
+        loss = loss + 0.5 / num_rows * torch.stack(distances).sum()
         if not bool(loss.isfinite()):
             raise FloatingPointError(f"the log-likelihood must stay finite; got {-loss.item()}.")
         loss.backward()
@@ -52,7 +59,7 @@ def map_estimate(
     try:
         optimizer.step(closure)
         with torch.no_grad():
-            return float(target_nll(model, train, generator))
+            return float(target_nll(model, train, generator, sample_weight))
     except FloatingPointError:
         with torch.no_grad():
             for parameter, start in zip(parameters, starts, strict=True):

@@ -16,10 +16,13 @@ Objective = Callable[[FusionModel, ModalityBatch, torch.Generator], Tensor]
 _MOST_MODALITIES = 12  # beyond this the subsets are too many to sum over
 
 
-def target_nll(model: FusionModel, batch: ModalityBatch, generator: torch.Generator) -> Tensor:
+def target_nll(
+    model: FusionModel, batch: ModalityBatch, generator: torch.Generator, sample_weight: Tensor | None = None
+) -> Tensor:
     """Mean negative log-likelihood of the known targets, given the modalities as they are.
 
-    Unknown targets (-1) are summed out, so a row with some of its labels counts with what it has.
+    Unknown targets (-1) are summed out, so a row with some of its labels counts with what it has. With positive weights
+    ``(*batch,)`` the mean is a weighted one.
 
     Example:
         >>> from graphfuse import LogarithmicPool, ModalityBatch, Variable
@@ -28,7 +31,10 @@ def target_nll(model: FusionModel, batch: ModalityBatch, generator: torch.Genera
         >>> target_nll(model, batch, torch.Generator())
         tensor(0.6931)
     """
-    return -model.log_likelihood(batch).mean()
+    log_likelihoods = model.log_likelihood(batch)
+    if sample_weight is None:
+        return -log_likelihoods.mean()
+    return -(log_likelihoods * sample_weight).sum() / sample_weight.sum()
 
 
 def random_subset_nll(model: FusionModel, batch: ModalityBatch, generator: torch.Generator) -> Tensor:

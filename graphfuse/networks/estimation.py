@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..checks import check_known, check_type, invalid, listed
-from ..graph import FactorGraph, bayesian_network
+from ..graph import FactorGraph
 from ..logspace import log
 from ..tensor_checks import INTEGERS, check_tensor
+from .bayesian import check_structure
 from .labels import encode_labels
 from .network import Network
 
@@ -45,7 +46,7 @@ def estimate_tables(
             differ in length, or the pseudo-count is negative.
 
     Example:
-        >>> from graphfuse import Variable
+        >>> from graphfuse import Variable, bayesian_network
         >>> graph = bayesian_network([Variable("flu", 2), Variable("fever", 2)], {"fever": ["flu"]})
         >>> cases = {"flu": torch.tensor([0, 0, 1]), "fever": torch.tensor([0, 1, 1])}
         >>> estimate_tables(graph, cases).log_tables["fever"].exp()
@@ -59,7 +60,7 @@ def estimate_tables(
     check_type("pseudo_count", pseudo_count, Real, "be a number")
     if not 0.0 <= pseudo_count < inf:
         raise invalid("pseudo_count", "be a finite number of at least 0", pseudo_count)
-    _check_is_bayesian(graph)
+    check_structure("graph", graph)
     states = _complete(graph, cases if isinstance(cases, Mapping) else encode_labels(graph, cases).hard)
     return Network(
         graph, {name: _log_table(graph, scope, states, pseudo_count) for name, scope in graph.scopes.items()}
@@ -74,18 +75,6 @@ def _log_table(graph: FactorGraph, scope: tuple[str, ...], states: Mapping[str, 
     counts = torch.bincount(cell, minlength=graph.size(scope)).double().reshape(shape) + pseudo_count
     total = counts.sum(-1, keepdim=True)
     return log(torch.where(total > 0, counts / total.clamp(min=torch.finfo(counts.dtype).tiny), 1 / shape[-1]))
-
-
-def _check_is_bayesian(graph: FactorGraph) -> None:
-    for name, scope in graph.scopes.items():
-        if not scope or name != scope[-1]:
-            raise invalid(
-                f"factor {name!r} of graph", "be named after the last variable of its scope", f"scope {scope}"
-            )
-    absent = [name for name in graph.variable_names if name not in graph.scopes]
-    if absent:
-        raise invalid("graph", "have a factor named after every variable", f"none for {listed(absent)}")
-    bayesian_network(graph.variables, {name: scope[:-1] for name, scope in graph.scopes.items()})  # refuses a cycle
 
 
 def _complete(graph: FactorGraph, states: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Every estimator keeps all of scikit-learn's promises: no check is expected to fail."""
+"""Every estimator keeps all of scikit-learn's promises, but one that no folds can keep."""
 
 import pytest
 from sklearn.naive_bayes import GaussianNB
@@ -20,19 +20,25 @@ LIGHT = {
     "hybrid": HybridFusionClassifier(encoders=GaussianNB(), early_encoder=GaussianNB()),
 }
 
+# repeated rows fall into several folds, a row of some weight into one; scikit-learn excuses its own estimators so
+OF_FOLDS = {"check_sample_weight_equivalence_on_dense_data": "folds hold out rows, whatever these weigh"}
+
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", LIGHT)
 def test_an_estimator_passes_every_check_of_scikit_learn(name):
-    results = check_estimator(LIGHT[name])
-    assert {result["status"] for result in results} <= {"passed", "skipped"}
+    excused = OF_FOLDS if name == "graph" else {}
+    results = check_estimator(LIGHT[name], expected_failed_checks=excused)
+    assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
+    assert [result["check_name"] for result in results if result["status"] == "xfail"] == list(excused)
     assert [result["check_name"] for result in results if result["status"] == "skipped"] == ["check_array_api_input"]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_default_encoder_passes_every_check_of_scikit_learn():
-    assert {result["status"] for result in check_estimator(FusionClassifier())} <= {"passed", "skipped"}
+    results = check_estimator(FusionClassifier(), expected_failed_checks=OF_FOLDS)
+    assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -41,8 +41,15 @@ class ProductOfLogistic(FusionEstimator):
         self.encoders = encoders
         self.random_state = random_state
 
-    def _fit_model(self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator) -> FusionModel:
-        self.encoders_ = fit_encoders(self._unfitted_encoders(generator), batch, states, len(self.classes_))
+    def _fit_model(
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None = None,
+    ) -> FusionModel:
+        unfitted = self._unfitted_encoders(generator)
+        self.encoders_ = fit_encoders(unfitted, batch, states, len(self.classes_), sample_weight)
         ready = {name: nn.Identity() for name in self.encoders_}
         return ProductOfExperts(ready, self._target(), torch.from_numpy(self.prior_))
 

@@ -1,25 +1,27 @@
 """Bayesian networks in the Interchange Format (BIF), as the bnlearn repository publishes them."""
 
 import re
-from collections.abc import Sequence
-from graphlib import CycleError, TopologicalSorter
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, product
 from itertools import count as count_from
 from math import prod
 
-import torch
 from torch import Tensor
 
 from ...checks import invalid, listed
 from ...graph import Factor, FactorGraph, Variable
+from ..bayesian import TOLERANCE
+from ..definitions import MOST_VARIABLES, check_cycles, definitions_of, state_names
 from ..network import Network
+from ..probabilities import log_table
+from ..words import Words, blank, short
 
 _WORD = re.compile(r'"[^"\n]*"|[{}()\[\]|;"]|[^\s{}()\[\]|;",]+')  # commas separate, as spaces do
+_PLAIN = re.compile(r"[\w.+<>=-]+", re.ASCII)
 _COMMENT = re.compile(r'"[^"\n]*"|//[^\n]*|/\*(?:.*?\*/|.*)', re.DOTALL)
 _SIGNS = frozenset('{}()[]|;"')
 _EMPTY = _SIGNS | {"", '""'}
 _DIGITS = frozenset("0123456789.+-eE")
-_TOLERANCE = 1e-6  # published rows are rounded to seven digits
 _LARGEST_FILL = 10_000_000  # probabilities that defaults may add to those written down
 
 
@@ -58,55 +60,99 @@ def read_bif(text: str, source: str) -> Network:
     return _Reader(text, source).network()
 
 
-class _Reader:
-    """The words of a text and a cursor among them."""
+def write_bif(network: Network) -> str:
+    """A Bayesian network as text in the Interchange Format, a row for every configuration of the parents.
 
+    States without names are written as their numbers. A name that is more than letters, digits and ``_.+-<>=`` stands
+    in quotes. Blocks keep the order of the variables and of the factors.
+
+    Raises:
+        ValueError: If the network is no Bayesian network with at least one variable (the factor is named), if a name
+            holds a quote or a line break, or if a table holds what no float64 is the exponential of.
+
+    Example:
+        >>> from graphfuse import bayesian_network
+        >>> graph = bayesian_network([Variable("flu", 2, ("no", "not yet"))], {})
+        >>> print(write_bif(Network(graph, {"flu": log_table([0.9, 0.1], [2])})))
+        network unknown {
+        }
+        variable flu {
+          type discrete [ 2 ] { no, "not yet" };
+        }
+        probability ( flu ) {
+          table 0.9, 0.1;
+        }
+        <BLANKLINE>
+
+    Reference: Cozman (1996), The Interchange Format for Bayesian Networks, version 0.15.
+    """
+    return "\n".join(_lines(network)) + "\n"
+
+
+def _lines(network: Network) -> Iterator[str]:
+    states = {each.name: [_quoted(each.name, state) for state in state_names(each)] for each in network.graph.variables}
+    names = {name: _quoted(name, name) for name in states}
+    yield "network unknown {\n}"
+    for name, labels in states.items():
+        yield f"variable {names[name]} {{\n  type discrete [ {len(labels)} ] {{ {', '.join(labels)} }};\n}}"
+    for child, parents, numbers in definitions_of(network):
+        bar = f" | {', '.join(map(names.__getitem__, parents))}" if parents else ""
+        yield f"probability ( {names[child]}{bar} ) {{"
+        size = len(states[child])
+        for place, configuration in enumerate(product(*map(states.__getitem__, parents))):
+            head = f"({', '.join(configuration)})" if parents else "table"
+            yield f"  {head} {', '.join(numbers[place * size : (place + 1) * size])};"
+        yield "}"
+
+
+def _quoted(variable: str, name: str) -> str:
+    """A name as it stands in a file."""
+    if '"' in name or "\n" in name:
+        raise invalid(
+            f"names of variable {variable!r} and its states", "hold no quote and no line break, for BIF", repr(name)
+        )
+    return name if _PLAIN.fullmatch(name) else f'"{name}"'
+
+
+class _Reader(Words):
     def __init__(self, text: str, source: str) -> None:
         self.source = source
-        self.text = text
         if "//" in text or "/*" in text:
-            self.text = _COMMENT.sub(self._blank, text)
-        self.words: list[str] = _WORD.findall(self.text)
-        self.words.append("")  # the end, equal to no other word
-        self.at = 0
+            text = _COMMENT.sub(self._blank, text)
+        super().__init__(text, source, _WORD)
         self.variables: dict[str, Variable] = {}
         self.declared: dict[str, int] = {}
-        self.numbers: dict[str, dict[str, int]] = {}
+        self.state_numbers: dict[str, dict[str, int]] = {}
         self.parents: dict[str, list[str]] = {}
         self.headers: dict[str, int] = {}
         self.bodies: dict[str, tuple[int, int]] = {}
         self.fill = _LARGEST_FILL
 
     def network(self) -> Network:
-        self._expect("network", "a block 'network NAME { … }' at the start")
+        self.expect("network", "a block 'network NAME { … }' at the start")
         self._name("a name of the network")
-        self._expect("{")
-        while not self._accept("}"):
+        self.expect("{")
+        while not self.accept("}"):
             self._property("'property …;' or '}'")
         while self.words[self.at]:
-            if self._accept("variable"):
+            if self.accept("variable"):
                 self._variable()
-            elif self._accept("probability"):
+            elif self.accept("probability"):
                 self._header()
             else:
-                raise self._refusal("a block 'variable NAME { … }' or 'probability ( … ) { … }'")
+                raise self.refusal("a block 'variable NAME { … }' or 'probability ( … ) { … }'")
         return self._build()
 
     def _build(self) -> Network:
         if not self.variables:
-            raise self._refusal("a block 'variable NAME { … }'")
+            raise self.refusal("a block 'variable NAME { … }'")
         for child, parents in self.parents.items():
             self._check_header(child, parents)
         tables = {name: self._table(name) for name in self.parents}
         for name, at in self.declared.items():
             if name not in tables:
-                raise self._refusal(f"a block 'probability ( {name} … )' for this variable", "none", at)
-        try:
-            TopologicalSorter(self.parents).prepare()
-        except CycleError as error:
-            cycle = list(reversed(error.args[1]))
-            at = self.headers[cycle[0]]
-            raise self._refusal("parents that close no cycle", f"one through {listed(cycle[:-1])}", at) from None
+                raise self.refusal(f"a block 'probability ( {name} … )' for this variable", "none", at)
+        check_cycles({name: (*parents, name) for name, parents in self.parents.items()}, self.headers, self.refusal)
         factors = [Factor(name, (*self.parents[name], name)) for name in self.variables]
         return Network(FactorGraph(self.variables.values(), factors), tables)
 
@@ -114,61 +160,64 @@ class _Reader:
         start = self.at
         name = self._name("the name of a variable")
         if name in self.variables:
-            raise self._refusal("variables that are declared once", f"{name!r} again", start)
-        self._expect("{")
+            raise self.refusal("variables that are declared once", f"{name!r} again", start)
+        self.expect("{")
         states: list[str] = []
-        while not self._accept("}"):
-            if not states and self._accept("type"):
+        while not self.accept("}"):
+            if not states and self.accept("type"):
                 states = self._states(name)
             else:
                 self._property("'property …;' or '}'" if states else "'type discrete [ n ] { … };' or 'property …;'")
         if not states:
-            raise self._refusal(f"'type discrete [ n ] {{ … }};' for {name!r}", "none", start)
+            raise self.refusal(f"'type discrete [ n ] {{ … }};' for {name!r}", "none", start)
         self.variables[name] = Variable(name, len(states), tuple(states))
         self.declared[name] = start
-        self.numbers[name] = {word: k for k, state in enumerate(states) for word in (state, f'"{state}"')}
+        self.state_numbers[name] = {word: k for k, state in enumerate(states) for word in (state, f'"{state}"')}
 
     def _states(self, name: str) -> list[str]:
         """The names of states behind 'type', as many as are declared."""
-        self._expect("discrete")
-        self._expect("[")
+        self.expect("discrete")
+        self.expect("[")
         at, count = self.at, self.words[self.at]
         self.at += bool(count)
-        self._expect("]")
-        self._expect("{")
+        self.expect("]")
+        self.expect("{")
         states = []
-        while not self._accept("}"):
+        while not self.accept("}"):
             states.append(self._name("the name of a state or '}'"))
-        self._expect(";")
+        self.expect(";")
         if not count.isdigit() or count.lstrip("0") != str(len(states)):
-            raise self._refusal(f"the number of states of {name!r}", f"{_short(count)} for {listed(states)}", at)
+            raise self.refusal(f"the number of states of {name!r}", f"{short(count)} for {listed(states)}", at)
         if len(set(states)) != len(states):
-            raise self._refusal(f"different names of the states of {name!r}", listed(states), at)
+            raise self.refusal(f"different names of the states of {name!r}", listed(states), at)
         return states
 
     def _header(self) -> None:
         """The variables of a probability block; its rows wait until all variables are known."""
-        self._expect("(")
+        self.expect("(")
         start = self.at
         child = self._name("the name of a variable")
         if child in self.parents:
-            raise self._refusal("one probability block per variable", f"another for {child!r}", start)
-        self._accept("|")
+            raise self.refusal("one probability block per variable", f"another for {child!r}", start)
+        self.accept("|")
         parents: list[str] = []
-        while not self._accept(")"):
+        while not self.accept(")"):
             parents.append(self._name("the name of a parent or ')'"))
-        self._expect("{")
+        self.expect("{")
         body = self.at
-        self._skip_past("}")
+        self.skip_past("}")
         self.parents[child], self.headers[child], self.bodies[child] = parents, start, (body, self.at)
 
     def _check_header(self, child: str, parents: Sequence[str]) -> None:
         for name in (child, *parents):
             if name not in self.variables:
-                raise self._refusal("declared variables", repr(name), self.headers[child])
+                raise self.refusal("declared variables", repr(name), self.headers[child])
         if len({child, *parents}) <= len(parents):
             got = listed((child, *parents))
-            raise self._refusal("a variable and its parents, none of them twice", got, self.headers[child])
+            raise self.refusal("a variable and its parents, none of them twice", got, self.headers[child])
+        if len(parents) >= MOST_VARIABLES:
+            must = f"at most {MOST_VARIABLES} variables in a table"
+            raise self.refusal(must, len(parents) + 1, self.headers[child])
 
     def _table(self, child: str) -> Tensor:
         """The rows of a block, as a log-table over the parents and the child."""
@@ -177,7 +226,7 @@ class _Reader:
         if values is None:
             rows = self._rows(child, shape)
             values = list(chain.from_iterable(map(rows.__getitem__, range(prod(shape[:-1])))))
-        return torch.tensor(values, dtype=torch.float64).reshape(shape).log()
+        return log_table(values, shape)
 
     def _regular(self, child: str, shape: Sequence[int]) -> list[float] | None:
         """What ``_rows`` finds, many times faster; None unless the block is one sound row for each configuration."""
@@ -194,7 +243,7 @@ class _Reader:
         places = [0] * num_rows
         try:
             for offset, parent in enumerate(parents):
-                number, size = self.numbers[parent], shape[offset]
+                number, size = self.state_numbers[parent], shape[offset]
                 column = words[offset + 1 :: stride]
                 places = [place * size + number[word] for place, word in zip(places, column, strict=True)]
             order = sorted(range(num_rows), key=places.__getitem__)
@@ -204,7 +253,7 @@ class _Reader:
         except (KeyError, ValueError):
             return None
         totals = [sum(values[place : place + count]) for place in range(0, len(values), count)]
-        sound = min(values) >= 0 and min(totals) >= 1 - _TOLERANCE and max(totals) <= 1 + _TOLERANCE
+        sound = min(values) >= 0 and min(totals) >= 1 - TOLERANCE and max(totals) <= 1 + TOLERANCE
         return values if sound and len(set(places)) == num_rows and _DIGITS.issuperset("".join(flat)) else None
 
     def _rows(self, child: str, shape: Sequence[int]) -> dict[int, list[float]]:
@@ -212,21 +261,21 @@ class _Reader:
         self.at, end = self.bodies[child]
         parents, count = self.parents[child], shape[-1]
         num_rows = prod(shape[:-1])
-        numbers = [self.numbers[parent] for parent in parents]
+        numbers = [self.state_numbers[parent] for parent in parents]
         rows: dict[int, list[float]] = {}
         default: list[float] | None = None
-        while not self._accept("}"):
+        while not self.accept("}"):
             start = self.at
-            if self._accept("("):
+            if self.accept("("):
                 place = self._configuration(numbers, shape, parents)
                 if place in rows:
-                    raise self._refusal("one row per configuration of the parents", "this row again", start)
-                rows[place] = self._row(count)
-            elif not rows and default is None and self._accept("table"):
+                    raise self.refusal("one row per configuration of the parents", "this row again", start)
+                rows[place] = self._row(child, count)
+            elif not rows and default is None and self.accept("table"):
                 values = self._numbers(num_rows * count)
-                rows = {place: self._checked(values[place::num_rows], start) for place in range(num_rows)}
-            elif default is None and self._accept("default"):
-                default = self._row(count)
+                rows = {place: self._checked(child, values[place::num_rows], start) for place in range(num_rows)}
+            elif default is None and self.accept("default"):
+                default = self._row(child, count)
             else:
                 self._property("a row '( … ) …;', one 'table …;' alone, one 'default …;' or '}'", end - 1)
         return rows if len(rows) == num_rows else self._filled(child, rows, default, shape)
@@ -239,15 +288,15 @@ class _Reader:
             word = self.words[min(self.at + offset, len(self.words) - 1)]
             if word not in number:
                 states = listed(self.variables[parent].states or ())
-                raise self._refusal(f"a state of {parent!r}, one of {states},", at=self.at + offset)
+                raise self.refusal(f"a state of {parent!r}, one of {states},", at=self.at + offset)
             place = place * size + number[word]
         self.at = end
-        self._expect(")", f"')' after {len(numbers)} states")
+        self.expect(")", f"')' after {len(numbers)} states")
         return place
 
-    def _row(self, count: int) -> list[float]:
+    def _row(self, child: str, count: int) -> list[float]:
         start = self.at
-        return self._checked(self._numbers(count), start)
+        return self._checked(child, self._numbers(count), start)
 
     def _numbers(self, count: int) -> list[float]:
         """So many numbers and the semicolon behind them."""
@@ -263,9 +312,9 @@ class _Reader:
         except ValueError:
             self._refuse_word(start, end)
         self.at = end
-        self._expect(";", "a number or ';'")
+        self.expect(";", "a number or ';'")
         if len(values) != count:
-            raise self._refusal(f"{_counted(count)} probabilities", len(values), start)
+            raise self.refusal(f"{_counted(count)} probabilities", len(values), start)
         return values
 
     def _refuse_word(self, start: int, end: int) -> None:
@@ -275,14 +324,14 @@ class _Reader:
             except ValueError:
                 value = None
             if value is None:
-                raise self._refusal("a number", at=place)
+                raise self.refusal("a number", at=place)
 
-    def _checked(self, row: list[float], at: int) -> list[float]:
+    def _checked(self, child: str, row: list[float], at: int) -> list[float]:
         total = sum(row)
         if min(row) < 0:
-            raise self._refusal("probabilities that are not negative", min(row), at)
-        if not abs(total - 1) <= _TOLERANCE:
-            raise self._refusal("probabilities that sum to one", f"a sum of {total:.9g}", at)
+            raise self.refusal(f"probabilities of {child!r} that are not negative", min(row), at)
+        if not abs(total - 1) <= TOLERANCE:
+            raise self.refusal(f"probabilities of {child!r} that sum to one", f"a sum of {total:.9g}", at)
         return row
 
     def _filled(
@@ -298,51 +347,23 @@ class _Reader:
                 place, number = divmod(place, size)
                 states.append((self.variables[parent].states or ())[number])
             missing = f"none for ({listed(reversed(states))})" if states else "none"
-            raise self._refusal(f"a row for every configuration of the parents of {child!r}, or a default", missing, at)
+            raise self.refusal(f"a row for every configuration of the parents of {child!r}, or a default", missing, at)
         self.fill -= (num_rows - len(rows)) * len(default)
         if self.fill < 0:
             must = f"defaults that stand for at most {_LARGEST_FILL} probabilities in all"
-            raise self._refusal(must, f"{_counted(num_rows)} rows of {len(default)} for {child!r}", at)
+            raise self.refusal(must, f"{_counted(num_rows)} rows of {len(default)} for {child!r}", at)
         return {place: rows.get(place, default) for place in range(num_rows)}
 
     def _property(self, must: str, end: int | None = None) -> None:
-        self._expect("property", must)
-        self._skip_past(";", end)
-
-    def _skip_past(self, word: str, end: int | None = None) -> None:
-        """Go behind the next such word, which must come before the end, of the text if None."""
-        end = len(self.words) - 1 if end is None else end
-        try:
-            self.at = self.words.index(word, self.at, end) + 1
-        except ValueError:
-            raise self._refusal(repr(word), at=end) from None
-
-    def _accept(self, word: str) -> bool:
-        if self.words[self.at] == word:
-            self.at += 1
-            return True
-        return False
-
-    def _expect(self, word: str, must: str = "") -> None:
-        if not self._accept(word):
-            raise self._refusal(must or repr(word))
+        self.expect("property", must)
+        self.skip_past(";", end)
 
     def _name(self, must: str) -> str:
         word = self.words[self.at]
         if word in _EMPTY:
-            raise self._refusal(must)
+            raise self.refusal(must)
         self.at += 1
         return word[1:-1] if word.startswith('"') else word
-
-    def _refusal(self, must: str, got: object = None, at: int | None = None) -> Exception:
-        """What should have stood at a place, by default that of the cursor, and what stands there."""
-        at = self.at if at is None else at
-        starts = (match.start() for match in _WORD.finditer(self.text))
-        start = next((start for place, start in enumerate(starts) if place == at), None)
-        line = self.text.count("\n", 0, len(self.text.rstrip()) if start is None else start) + 1
-        if got is None:
-            got = "the end of the file" if start is None else _short(self.words[at])
-        return invalid(f"{self.source}, line {line}", f"have {must}", got)
 
     def _blank(self, comment: re.Match[str]) -> str:
         """The line breaks of a comment alone; a quoted name as it is."""
@@ -350,11 +371,7 @@ class _Reader:
         if found.startswith("/*") and not (found.endswith("*/") and len(found) > 3):
             line = comment.string.count("\n", 0, comment.start()) + 1
             raise invalid(f"{self.source}, line {line}", "have '*/' behind this '/*'", "the end of the file")
-        return found if found.startswith('"') else " " + "\n" * found.count("\n")
-
-
-def _short(word: str) -> str:
-    return repr(word if len(word) <= 40 else word[:40] + "…")
+        return found if found.startswith('"') else blank(found)
 
 
 def _counted(number: int) -> str:
