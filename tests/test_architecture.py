@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "problems": {*GROUND, "evidence", "graph", "data", "inference", "networks"},
     "learning": {*GROUND, "data", "fusion"},
     "evaluation": {*GROUND, "data", "fusion"},
-    "explanations": {*GROUND, "evidence", "graph", "data", "potentials", "inference", "fusion"},
+    "decisions": {*GROUND, "inference", "evaluation"},
+    "explanations": {*GROUND, "evidence", "graph", "data", "potentials", "inference", "fusion", "decisions"},
     "estimators": {
         *(*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation", "explanations"),
     },

@@ -17,6 +17,8 @@ from torch import Tensor
 from ..checks import check_known, check_unique, invalid, listed
 from ..data import ModalityBatch, random_subsets
 from ..data.frames import is_frame
+from ..explanations.acquisition import net_values
+from ..explanations.conflict import conflicts
 from ..explanations.counterfactuals import changes
 from ..explanations.ledger import ledger
 from ..explanations.subset_answers import state_of
@@ -29,6 +31,7 @@ from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, as_batch, encoder_inputs, like
 from .joint_expert import JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
 from .module_encoder import ModuleEncoder
+from .score_answers import ScoreAnswers, answer_of, kept_reference
 from .score_graphs import (
     Structure,
     checked_graph,
@@ -44,6 +47,7 @@ from .unseen import seen_parts, seen_together
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import ArrayLike
 
 _NUM_FOLDS = 5
 _SUBSETS_PER_ROW = 16  # of its modalities, under which each training row is seen, as it came among them
@@ -105,6 +109,8 @@ class FusionClassifier(FusionEstimator):
         correlations_: The experts, and how far any two say the same beyond the class; None in other structures.
         seen_together_: Which two modalities, in alphabetical order, some training row has both of.
         prior_: The class frequencies, by the weights of rows.
+        reference_: The ``ReferenceRows`` of ``next_modality`` and ``conflict``: out-of-fold scores, without the joint
+            expert, and classes of the training rows, of about a thousand of them if there are more.
 
     Example:
         >>> import pandas as pd
@@ -175,12 +181,110 @@ class FusionClassifier(FusionEstimator):
         """
         return changes(self._answers(X), self.classes_.tolist(), max_removed, X.index if is_frame(X) else None)
 
+    def next_modality(
+        self,
+        X: Any,
+        costs: Mapping[str, float] | None = None,
+        horizon: int = 1,
+        budget: ArrayLike | None = None,
+        loss: ArrayLike | None = None,
+        max_readings: int | None = None,
+    ) -> pd.DataFrame:
+        """By row what reading each unobserved modality is expected to be worth net of its cost, and which to read next.
+
+        As ``graphfuse.explanations.next_modality``. What a reading will show is taken from the out-of-fold scores of
+        training rows, ``reference_``: row i of class k is as probable as p(y = k | observed) divided by the number of
+        rows of this class, so the reading is taken to be independent of what was observed given the class. All experts
+        of a modality are read together. The joint expert is silent here, since what it would say after a reading cannot
+        be told from scores; so where ``joint_`` is not None, the probabilities that values begin with are not those of
+        ``predict_proba``.
+
+        Args:
+            X: As for ``predict``.
+            costs: By modality, what reading it costs, in the unit of the value; those left out are free.
+            horizon: How many readings to look ahead, each chosen by what those before it showed.
+            budget: What the readings of a row may cost together, one number or ``(rows,)``; unlimited if None.
+            loss: What each action costs in each class, ``(num_actions, num_classes)``, classes as in ``classes_``; the
+                logarithmic loss, in nats, if None.
+            max_readings: About how many reference readings of a modality are tried at each step; 256, with a horizon of
+                2 24, beyond it 8, if None.
+
+        Returns:
+            A DataFrame, a row a row: by modality its net value, ``nan`` where it is observed or not offered; ``next``,
+            None where no net value is above 0.
+
+        Raises:
+            ValueError: If a modality in ``costs`` is unknown, a cost or budget is negative, the loss has another shape,
+                or ``horizon`` is below one or beyond the unobserved modalities of every row.
+
+        Example:
+            >>> from sklearn.naive_bayes import GaussianNB
+            >>> X = {"glucose": np.arange(20.0), "pulse": np.arange(20.0) % 2}
+            >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.arange(20) > 9)
+            >>> model.next_modality([{"pulse": 1.0}])["next"].tolist()
+            ['glucose']
+        """
+        batch, scored = self._scored(X)
+        return net_values(
+            answer_of(self._graph_model(), TARGET, self.sources_, self.seen_together_),
+            scored,
+            {name: [each for each, read in self.sources_.items() if read == name] for name in batch.modalities},
+            self.reference_,
+            len(self.classes_),
+            costs=costs,
+            horizon=horizon,
+            budget=budget,
+            loss=loss,
+            max_readings=max_readings,
+            index=X.index if is_frame(X) else None,
+        )
+
+    def conflict(self, X: Any) -> pd.DataFrame:
+        """By row whether its modalities contradict each other, how surprising that is, and which one to check.
+
+        As ``graphfuse.explanations.conflict``, beside the out-of-fold scores of training rows, ``reference_``, shown
+        with the same modalities. Of every ensemble the first encoder alone speaks: so a row is scored as they are, by
+        encoders that were fitted to four fifths of the training rows without it, and p-values keep their promise; they
+        are too small where fit warned that it had no folds. The joint expert, no source of its own, is silent.
+
+        Args:
+            X: As for ``predict``.
+
+        Returns:
+            A DataFrame, a row a row: ``statistic`` in nats, ``p_value``, ``culprit``; ``nan`` and None in rows with
+            fewer than two modalities.
+
+        Example:
+            >>> from sklearn.naive_bayes import GaussianNB
+            >>> X = {name: np.repeat([0.0, 5.0], 30) + np.arange(60.0) % 2 for name in ("ecg", "echo", "blood")}
+            >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.repeat(["well", "ill"], 30))
+            >>> model.conflict([{"ecg": 5.5, "echo": 5.5, "blood": 0.5}])["culprit"].tolist()
+            ['blood']
+        """
+        batch, scored = self._scored(X, slice(1))
+        answers, others = (
+            ScoreAnswers(each, self._graph_model(), TARGET, self.sources_, batch.modalities, self.seen_together_)
+            for each in (scored, self.reference_.batch)
+        )
+        return conflicts(answers, others, self.reference_.weights, X.index if is_frame(X) else None)
+
+    def _scored(self, X: Any, members: slice = slice(None)) -> tuple[ModalityBatch, ModalityBatch]:
+        """Rows with the modalities of fit, and what the experts of single modalities, or some members, say of them."""
+        check_is_fitted(self)
+        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        speaking = {name: EncoderEnsemble(each.members[members], each.prior) for name, each in self.encoders_.items()}
+        return batch, encoded(batch, speaking, EncoderEnsemble.scores, len(self.classes_), self.sources_)
+
+    def _graph_model(self) -> GraphFusion:
+        assert isinstance(self.model_, GraphFusion)
+        return self.model_
+
     def _answers(self, X: Any) -> ClassifierAnswers:
         check_is_fitted(self)
         batch = like(as_batch(self, X, self.modalities, self._template), self._template)
         joint = {} if self.joint_ is None else {JOINT: self.joint_}
-        assert isinstance(self.model_, GraphFusion)
-        return ClassifierAnswers(batch, self.model_, TARGET, self.encoders_, self.sources_, joint, self.seen_together_)
+        model, seen = self._graph_model(), self.seen_together_
+        return ClassifierAnswers(batch, model, TARGET, self.encoders_, self.sources_, joint, seen)
 
     def _fit_model(
         self,
@@ -192,6 +296,7 @@ class FusionClassifier(FusionEstimator):
         graph = None if self.structure is None else checked_graph(self.structure, self._target(), self.modalities_)
         self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
         scored = self._cross_fitted(batch, states, generator, sample_weight)
+        self.reference_ = kept_reference(scored, TARGET, sample_weight)
         copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
         kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
         subsets = [scored.keep({name: each[modality] for name, modality in self.sources_.items()}) for each in kept]

@@ -93,3 +93,26 @@ def _children_first(parents: list[int]) -> list[int]:
         order.append(stack.pop())
         stack.extend(children[order[-1]])
     return order[::-1]
+
+
+@lru_cache(maxsize=256)
+def clique_tree_towards(graph: FactorGraph, name: str) -> CliqueTree:
+    """The clique tree of a graph whose last clique, a root, is the smallest that holds a variable."""
+    tree = clique_tree(graph)
+    parents, child, parent = list(tree.parents), -1, tree.home((name,))
+    while parent >= 0:
+        parents[parent], child, parent = child, parent, parents[parent]
+    root = tree.home((name,))
+    order = [i for i in _children_first(parents) if not _below(i, root, parents)]
+    order += [i for i in _children_first(parents) if _below(i, root, parents)]
+    place = {old: new for new, old in enumerate(order)}
+    up = [place[parents[old]] if parents[old] >= 0 else -1 for old in order]
+    names = [tree.cliques[old] for old in order]
+    shared = [tuple(v for v in names[i] if up[i] >= 0 and v in names[up[i]]) for i in range(len(names))]
+    return CliqueTree(tuple(names), tuple(up), tuple(shared), graph.num_states, tree.num_entries)
+
+
+def _below(clique: int, root: int, parents: list[int]) -> bool:
+    while clique != root and clique >= 0:
+        clique = parents[clique]
+    return clique == root

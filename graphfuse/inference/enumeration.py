@@ -45,10 +45,9 @@ class Enumeration(InferenceMethod):
             return subtract(table, log_partition.reshape(*log_partition.shape, *[1] * len(names)))
 
         return Posterior(
-            log_partition=log_partition,
             log_marginals={name: log_joint((name,)) for name in targets},
-            impossible=log_partition == -torch.inf,
             converged=torch.ones_like(log_partition, dtype=torch.bool),
+            _log_partition=lambda: log_partition,
             _log_joint=log_joint,
             _variables=every,
         )

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from ..checks import check_known, check_names
@@ -12,18 +14,26 @@ from ..checks import check_known, check_names
 class Posterior:
     """Marginals given the evidence; rows are independent.
 
-    ``log_partition`` (*batch) is the log of the summed product of all factors and evidence, in nats;
-    ``log_marginals`` by variable (*batch, num_states); ``impossible`` (*batch) marks rows in which no assignment has
-    positive probability: their log-partition and all their log-marginals are ``-inf``; ``converged`` (*batch) is true
-    where the method guarantees its answer.
+    ``log_marginals`` by variable (*batch, num_states) in nats; ``-inf`` in rows where no assignment has positive
+    probability. Where the query named targets, evidence that does not bear on them may be left out, and then such a
+    row is told by ``impossible`` alone. ``converged`` (*batch) is true where the method guarantees its answer.
     """
 
-    log_partition: Tensor
     log_marginals: Mapping[str, Tensor]
-    impossible: Tensor
     converged: Tensor
+    _log_partition: Callable[[], Tensor] = field(repr=False)
     _log_joint: Callable[[tuple[str, ...]], Tensor] = field(repr=False)
     _variables: tuple[str, ...] = field(repr=False)
+
+    @cached_property
+    def log_partition(self) -> Tensor:
+        """The log of the summed product of all factors and evidence (*batch), in nats, computed when first read."""
+        return self._log_partition()
+
+    @property
+    def impossible(self) -> Tensor:
+        """Rows (*batch) in which no assignment has positive probability: their log-partition is ``-inf``."""
+        return self.log_partition == -torch.inf
 
     def marginal(self, name: str) -> Tensor:
         """Probabilities ``(*batch, num_states)`` of a variable among the targets; a point mass if it was observed."""

@@ -15,6 +15,7 @@ from ..graph.clique_tree import CliqueTree, clique_tree
 from .contraction import Contraction
 from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
 from .posterior import Posterior
+from .rows.query import RowQuery, serves
 from .semiring import LogSemiring, MaxSemiring
 
 
@@ -40,6 +41,19 @@ class VariableElimination(InferenceMethod):
         evidence: Evidence,
         targets: Sequence[str],
     ) -> Posterior:
+        if serves(graph, log_potentials, evidence):
+            query = RowQuery(graph, log_potentials, evidence, self.memory_budget, self._in_logs)
+            return query.posterior(targets)
+        return self._in_logs(graph, log_potentials, evidence, targets)
+
+    def _in_logs(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+    ) -> Posterior:
+        """Every row with all its tables, in logarithms: on any device, within any range, differentiable twice."""
         factors = terms(graph, log_potentials, evidence)
         contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
         tree = contraction.tree
@@ -58,12 +72,11 @@ class VariableElimination(InferenceMethod):
             return wider.log_marginal(wider.beliefs([home])[home], home, names)
 
         return Posterior(
-            log_partition=contraction.log_partition,
             log_marginals={
                 name: contraction.log_marginal(beliefs[home], home, (name,)) for name, home in homes.items()
             },
-            impossible=contraction.log_partition == -torch.inf,
             converged=torch.ones_like(contraction.log_partition, dtype=torch.bool),
+            _log_partition=lambda: contraction.log_partition,
             _log_joint=log_joint,
             _variables=graph.variable_names,
         )

@@ -1,0 +1,52 @@
+"""The log-partition of every row as a function of all tables, with an analytic gradient: the expected counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...graph import FactorGraph
+from .engine import expected_counts
+from .tables import RowTables, Terms
+
+
+class RowLogPartition(torch.autograd.Function):
+    """From log entries of the tables, flat, to log-partitions ``(rows,)`` that are known already.
+
+    The gradient is a second pass of messages. A gradient of the gradient is left to a differentiable rule.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        fixed: Tensor,
+        varying: Tensor,
+        found: Tensor,
+        graph: FactorGraph,
+        terms: Terms,
+        tables: RowTables,
+        states: np.ndarray,
+        memory_budget: int,
+        rule: Callable[[Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        ctx.save_for_backward(fixed, varying)
+        ctx.query = graph, terms, tables, states
+        ctx.memory_budget, ctx.rule = memory_budget, rule
+        return found.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        fixed, varying = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient shall itself be differentiable
+            wanted = [each for each, needed in zip((fixed, varying), ctx.needs_input_grad, strict=False) if needed]
+            found = iter(torch.autograd.grad(ctx.rule(fixed, varying), wanted, grad, create_graph=True))
+            grads = [next(found) if needed else None for needed in ctx.needs_input_grad[:2]]
+        else:
+            weights = grad.detach().double().numpy()
+            counts = expected_counts(*ctx.query, np.ascontiguousarray(weights), ctx.memory_budget)
+            grads = [torch.from_numpy(each) for each in counts]
+        return (*grads, *[None] * 7)
