@@ -49,7 +49,10 @@ def check_module_input(argument: str, values: Tensor, module: nn.Module) -> None
 def broadcast(shapes: list[tuple[str, torch.Size]]) -> torch.Size:
     """The common batch shape of named tables; the two that do not broadcast are named."""
     common, first = torch.Size(()), "nothing"
+    distinct: dict[torch.Size, str] = {}
     for argument, shape in shapes:
+        distinct.setdefault(shape, argument)
+    for shape, argument in distinct.items():
         try:
             common = torch.broadcast_shapes(common, shape)
         except RuntimeError:

@@ -11,9 +11,10 @@ import graphfuse
 
 ROOT = Path(graphfuse.__file__).parent
 
-GROUND = {"checks", "logspace", "tensor_checks"}
+GROUND = {"checks", "kept", "logspace", "tensor_checks"}
 MAY_IMPORT = {
     "checks": set(),
+    "kept": set(),
     "logspace": set(),
     "tensor_checks": {"checks"},
     "encoders": {*GROUND},

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Answer = Callable[[ModalityBatch], Tensor]  # rows that all have the same modalities -> log-probabilities
 _ROWS = 2**14  # with a reading added, that are asked at once
-_ROUNDING = 1e-9  # net values up to which nothing is gained
+_ROUNDING = 1e-9  # how close two net values are that are equal; up to it nothing is gained
 _MOST_READINGS = (256, 24, 8)  # of a modality that are tried at each step, by horizon; the last for all that go further
 
 
@@ -178,9 +178,10 @@ def net_values(
         if not mask.all():
             found[rows] = search.first_step(batch[rows], left[rows], horizon).T
     table = pd.DataFrame(found, columns=list(groups), index=index)
-    best = np.where(np.isnan(found), -np.inf, found)
-    top, names = best.argmax(1), [*groups]
-    chosen = [names[i] if row[i] > _ROUNDING else None for row, i in zip(best, top, strict=True)]
+    values, names = np.where(np.isnan(found), -np.inf, found), [*groups]
+    highest = values.max(1, keepdims=True)
+    first = (values >= highest - _ROUNDING).argmax(1)
+    chosen = [names[i] if top > _ROUNDING else None for i, top in zip(first, highest[:, 0], strict=True)]
     return table.assign(next=pd.Series(chosen, index=table.index, dtype=object))
 
 

@@ -134,7 +134,8 @@ def _largest(answers: SubsetAnswers, rows: np.ndarray, players: np.ndarray) -> t
 def _under_masks_of(size: int, reference: SubsetAnswers, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Statistics of reference rows, each shown with some modalities of its own, so many, and their weights."""
     chosen: dict[tuple[int, ...], list[int]] = {}
-    for players, rows in reference.patterns():
+    for unordered, rows in reference.patterns():
+        players = np.array(sorted(unordered, key=lambda player: reference.modalities[player]))
         if len(players) >= size:
             for i, row in enumerate(rows):  # windows along the circle: every modality is as often among them
                 window = np.sort(players[(i + np.arange(size)) % len(players)])

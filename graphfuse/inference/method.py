@@ -57,7 +57,7 @@ def terms(graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Ev
 
 def batch_shape(tables: Terms) -> torch.Size:
     """The common batch shape of all terms."""
-    return torch.broadcast_shapes(*(table.shape[: table.ndim - len(scope)] for scope, table in tables))
+    return torch.broadcast_shapes(*{table.shape[: table.ndim - len(scope)] for scope, table in tables})
 
 
 def choose_at_random(log_weights: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,12 +9,14 @@ from torch import Tensor
 from ..checks import check_count, check_known, check_names, check_type, invalid, listed
 from ..evidence import Evidence
 from ..graph import FactorGraph
+from ..kept import Kept
 from ..tensor_checks import broadcast, check_log_values, check_tensor, check_trailing
 from .method import InferenceMethod
 from .posterior import Posterior
 from .variable_elimination import VariableElimination
 
 _DEFAULT = VariableElimination()
+_CHECKED: Kept[torch.dtype] = Kept(limit=64)  # dtypes of constant tables that were found to fit
 
 
 def infer(
@@ -170,23 +172,37 @@ def _validated(
     absent = [name for name in graph.scopes if name not in log_potentials]
     if absent:
         raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
-    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes}
+    tables = [log_potentials[name] for name in graph.scopes]
+    if all(
+        isinstance(log_potentials[name], Tensor) and not _batch_of(log_potentials, name, graph) for name in graph.scopes
+    ):
+        dtype = _CHECKED.get(tables, lambda: _check_tables(graph, log_potentials), graph)
+    else:
+        dtype = _check_tables(graph, log_potentials)
+    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in list(graph.scopes)[:1]}
     tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
     tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
     _check_one_device(tensors)
+    evidence.check_fits(graph)
+    shapes = [(f"log_potentials[{name!r}]", _batch_of(log_potentials, name, graph)) for name in graph.scopes]
+    broadcast([*shapes, ("evidence", evidence.batch_shape)])
+    return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
+
+
+def _check_tables(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> torch.dtype:
+    """Refuse tables that do not fit; the dtype that holds them all."""
+    _check_one_device({f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes})
     for name, scope in graph.scopes.items():
         argument = f"log_potentials[{name!r}]"
         check_log_values(argument, log_potentials[name])
         check_trailing(argument, log_potentials[name], graph.shape(scope), scope)
-    evidence.check_fits(graph)
-    shapes = [
-        (f"log_potentials[{name!r}]", log_potentials[name].shape[: log_potentials[name].ndim - len(scope)])
-        for name, scope in graph.scopes.items()
-    ]
-    broadcast([*shapes, ("evidence", evidence.batch_shape)])
-    dtypes = [table.dtype for table in log_potentials.values()]
-    dtype = reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
-    return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
+    dtypes = [log_potentials[name].dtype for name in graph.scopes]
+    return reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
+
+
+def _batch_of(log_potentials: Mapping[str, Tensor], name: str, graph: FactorGraph) -> torch.Size:
+    table = log_potentials[name]
+    return table.shape[: table.ndim - len(graph.scopes[name])]
 
 
 def _check_one_device(tensors: Mapping[str, Tensor]) -> None:

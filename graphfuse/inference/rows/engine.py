@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,8 @@ import torch
 from ...checks import invalid
 from ...graph import FactorGraph
 from ...graph.clique_tree import clique_tree, clique_tree_towards
-from .kernel import IMPOSSIBLE, WEAK, Layout, count_rows, run_rows
-from .layout import make_layout, make_work
+from .layout import Layout, make_layout, make_work
+from .status import IMPOSSIBLE, WEAK
 from .tables import RowTables, Terms
 
 _ROWS_PER_THREAD = 512  # below which another thread costs more than it saves
@@ -70,7 +72,7 @@ def answer_rows(
     log_partition, status = np.empty(len(states)), np.zeros(len(states), dtype=np.int64)
 
     def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
-        return run_rows(
+        return kernel().run_rows(
             layout,
             work,
             states[rows],
@@ -110,7 +112,7 @@ def expected_counts(
     def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
         if not first:
             shares.append(np.zeros_like(tables.fixed))
-        return count_rows(
+        return kernel().count_rows(
             layout,
             work,
             states[rows],
@@ -157,8 +159,14 @@ def in_threads(
         part(0, num_rows)
         return
     with ThreadPoolExecutor(num_parts) as pool:
-        for done in [pool.submit(part, *span) for span in zip(ends[:-1], ends[1:], strict=True)]:
+        for done in [pool.submit(part, *span) for span in pairwise(ends)]:
             done.result()
+
+
+@lru_cache(maxsize=1)
+def kernel() -> Any:
+    """The compiled loops; numba is loaded when rows are first asked for."""
+    return import_module(".kernel", __package__)
 
 
 @lru_cache(maxsize=256)

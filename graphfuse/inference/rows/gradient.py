@@ -39,14 +39,15 @@ class RowLogPartition(torch.autograd.Function):
         return found.clone()
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         fixed, varying = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient shall itself be differentiable
             wanted = [each for each, needed in zip((fixed, varying), ctx.needs_input_grad, strict=False) if needed]
             found = iter(torch.autograd.grad(ctx.rule(fixed, varying), wanted, grad, create_graph=True))
             grads = [next(found) if needed else None for needed in ctx.needs_input_grad[:2]]
         else:
-            weights = grad.detach().double().numpy()
-            counts = expected_counts(*ctx.query, np.ascontiguousarray(weights), ctx.memory_budget)
+            graph, terms, tables, states = ctx.query
+            weights = np.ascontiguousarray(grad.detach().double().numpy())
+            counts = expected_counts(graph, terms, tables, states, weights, ctx.memory_budget)
             grads = [torch.from_numpy(each) for each in counts]
         return (*grads, *[None] * 7)

@@ -10,177 +10,30 @@ and 7.
 """
 
 from math import inf, log
-from typing import NamedTuple
 
-import numpy as np
-from numba import njit
+from .loops import SIZE, STEP, add, multiply, part, whole
+from .status import FINE, IMPOSSIBLE, WEAK
 
-FINE, WEAK, IMPOSSIBLE = 0, 1, 2  # of a row: answered; beyond what these numbers hold; of probability zero
 _MOST = 2**28  # joint states that a clique sends, or sums out, whatever the memory
 _WEAKEST = 1e-150  # largest entry of a message, before it is divided by it
 
-# rows of ``Work.loop``: states of each dimension of a block and the steps of a table along it; the same for dimensions
-# that are joined, the innermost first; where a loop stands
-SIZE, STEP, LENGTH, STRIDE, TURN = range(5)
 
-
-class Layout(NamedTuple):
-    """A clique tree and its factors as arrays; ``x_ptr[i]`` to ``x_ptr[i + 1]`` is what belongs to ``i``.
-
-    Cliques stand before their parents; the variables of a clique are those of its separator first. Tables are entries
-    of one array, the constant ones, or of one array per row.
-    """
-
-    num_states: np.ndarray
-    clique_ptr: np.ndarray
-    clique_vars: np.ndarray
-    num_shared: np.ndarray  # variables in the separator of a clique
-    parents: np.ndarray
-    places: np.ndarray  # by factor the clique that multiplies it, -1 if it reads no variable
-    scope_ptr: np.ndarray
-    scope_vars: np.ndarray
-    strides: np.ndarray
-    offsets: np.ndarray
-    varies: np.ndarray  # whether a factor has a table per row
-    touch_ptr: np.ndarray
-    touching: np.ndarray  # factors that read a variable
-    closing: np.ndarray  # factors that sum to one over their last variable, none before one that reads that variable
-    owners: np.ndarray  # by variable the factor that sums to one over it; empty unless all factors are such
-    homes: np.ndarray  # by variable the clique that answers for it if messages go one way
-
-
-class Work(NamedTuple):
-    """What one row leaves behind, overwritten by the next."""
-
-    clock: np.ndarray  # one number, which grows; what is marked with another is not marked
-    wanted: np.ndarray  # variables asked for
-    count: np.ndarray  # by variable, factors that read it and count
-    above: np.ndarray  # by variable, when evidence was passed on to its parents
-    below: np.ndarray  # by variable, when evidence was passed on to its children
-    stack: np.ndarray
-    dropped: np.ndarray  # by factor, when it was summed to one
-    counted: np.ndarray  # by factor, when it was found to count
-    first_factor: np.ndarray  # by clique, a factor that it multiplies, or -1
-    next_factor: np.ndarray  # by factor, another one there
-    holder: np.ndarray  # by factor, the clique that multiplies it
-    first_sender: np.ndarray  # by clique, one below that sends it a message
-    next_sender: np.ndarray
-    receiver: np.ndarray  # by clique, the one that its message reaches
-    mark: np.ndarray  # by variable, when a clique met it
-    place: np.ndarray  # by variable, its dimension in that clique
-    best: np.ndarray  # by variable, the clique with the smallest table that it is a dimension of
-    best_size: np.ndarray
-    dims: np.ndarray  # at clique_ptr: the hidden variables of a clique
-    num_dims: np.ndarray
-    num_sent: np.ndarray  # dimensions of the message of a clique, which come first
-    start: np.ndarray  # of the table of a clique in the scratch
-    sent: np.ndarray  # of its message
-    visited: np.ndarray  # cliques with a table
-    loop: np.ndarray  # along the dimensions at hand: see SIZE to TURN
-    scratch: np.ndarray
-
-
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
-def _merge(num_dims, loop):
-    """The dimensions of a block along which a table runs on, joined; how many are left, the innermost first."""
-    num, length, stride = 0, loop[SIZE, num_dims - 1], loop[STEP, num_dims - 1]
-    for d in range(num_dims - 2, -1, -1):
-        if loop[STEP, d] == stride * length:
-            length *= loop[SIZE, d]
-        else:
-            loop[LENGTH, num], loop[STRIDE, num] = length, stride
-            num += 1
-            length, stride = loop[SIZE, d], loop[STEP, d]
-    loop[LENGTH, num], loop[STRIDE, num] = length, stride
-    if num == 0:
-        loop[LENGTH, 1], loop[STRIDE, 1] = 1, 0
-        num = 1
-    return num + 1
-
-
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
-def _multiply(out, p, num_dims, loop, table, q, first):
-    """Multiply a block by a table that is constant along dimensions of step zero; the block is set if it is first."""
-    num = _merge(num_dims, loop)
-    width, step, height, jump = loop[LENGTH, 0], loop[STRIDE, 0], loop[LENGTH, 1], loop[STRIDE, 1]
-    outer = 1
-    for d in range(2, num):
-        loop[TURN, d] = 0
-        outer *= loop[LENGTH, d]
-    for _ in range(outer):
-        r = q
-        for _ in range(height):
-            if first:
-                for k in range(width):
-                    out[p + k] = table[r + k * step]
-            elif step == 0:
-                x = table[r]
-                for k in range(width):
-                    out[p + k] *= x
-            elif step == 1:
-                for k in range(width):
-                    out[p + k] *= table[r + k]
-            else:
-                for k in range(width):
-                    out[p + k] *= table[r + k * step]
-            p += width
-            r += jump
-        for d in range(2, num):
-            loop[TURN, d] += 1
-            q += loop[STRIDE, d]
-            if loop[TURN, d] < loop[LENGTH, d]:
-                break
-            q -= loop[STRIDE, d] * loop[LENGTH, d]
-            loop[TURN, d] = 0
-
-
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
-def _add(out, q, num_dims, loop, table, p, weight):
-    """Add a block, times a weight, to a table; dimensions of step zero are summed."""
-    num = _merge(num_dims, loop)
-    width, step, height, jump = loop[LENGTH, 0], loop[STRIDE, 0], loop[LENGTH, 1], loop[STRIDE, 1]
-    outer = 1
-    for d in range(2, num):
-        loop[TURN, d] = 0
-        outer *= loop[LENGTH, d]
-    for _ in range(outer):
-        r = q
-        for _ in range(height):
-            if step == 0:
-                total = 0.0
-                for k in range(p, p + width):
-                    total += table[k]
-                out[r] += weight * total
-            else:
-                for k in range(width):
-                    out[r + k * step] += weight * table[p + k]
-            p += width
-            r += jump
-        for d in range(2, num):
-            loop[TURN, d] += 1
-            q += loop[STRIDE, d]
-            if loop[TURN, d] < loop[LENGTH, d]:
-                break
-            q -= loop[STRIDE, d] * loop[LENGTH, d]
-            loop[TURN, d] = 0
-
-
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _count_all(layout, work, state):
     """Every factor counts, but for those that sum to one over a hidden variable that nobody else reads."""
-    clock, count = work.clock[0], work.count
-    for v in range(len(count)):
-        count[v] = layout.touch_ptr[v + 1] - layout.touch_ptr[v]
+    clock, readers = work.clock[0], work.readers
+    for v in range(len(readers)):
+        readers[v] = layout.touch_ptr[v + 1] - layout.touch_ptr[v]
     for f in layout.closing:
         lo, hi = layout.scope_ptr[f], layout.scope_ptr[f + 1]
         v = layout.scope_vars[hi - 1]
-        if count[v] == 1 and state[v] < 0 and not work.wanted[v]:
+        if readers[v] == 1 and state[v] < 0 and not work.wanted[v]:
             work.dropped[f] = work.above[v] = clock
             for j in range(lo, hi):
-                count[layout.scope_vars[j]] -= 1
+                readers[layout.scope_vars[j]] -= 1
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _add_factor(layout, work, f):
     """Let a factor count."""
     c = layout.places[f]
@@ -191,7 +44,7 @@ def _add_factor(layout, work, f):
         work.first_factor[c] = f
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _find_connected(layout, work, state, asked):
     """The factors that hidden variables connect with those asked for."""
     clock, top = work.clock[0], 0
@@ -215,7 +68,7 @@ def _find_connected(layout, work, state, asked):
                         top += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _pass_ball(layout, work, state, asked):
     """The factors that bear on the variables asked for, where every variable has one that sums to one over it.
 
@@ -251,9 +104,9 @@ def _pass_ball(layout, work, state, asked):
                         top += 1
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _steps_of_factor(layout, work, state, f, num_dims):
-    """Steps of a factor along the dimensions of the clique at hand; where its observed states put it; if none is hidden."""
+    """Set the steps of a factor along the dimensions at hand; where its observed states put it; if none is hidden."""
     for d in range(num_dims):
         work.loop[STEP, d] = 0
     base, known = layout.offsets[f], True
@@ -267,7 +120,7 @@ def _steps_of_factor(layout, work, state, f, num_dims):
     return base, known
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _steps_of_message(layout, work, c, num_dims):
     """Steps of the message of a clique along the dimensions of its parent, which is at hand."""
     for d in range(num_dims):
@@ -280,7 +133,7 @@ def _steps_of_message(layout, work, c, num_dims):
         step *= layout.num_states[v]
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _open(layout, work, c):
     """Put the dimensions of a clique at hand; the joint states that it sends on, and those of the others."""
     lo, sent, rest = layout.clique_ptr[c], 1, 1
@@ -296,7 +149,7 @@ def _open(layout, work, c):
     return sent, rest
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _meet(layout, work, state, c):
     """The hidden variables that the factors and messages of a clique read become its dimensions."""
     work.clock[1] += 1
@@ -324,7 +177,7 @@ def _meet(layout, work, state, c):
     return num_dims
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _send(layout, work, d, c):
     """Let the message of a clique reach the parent of another, which it is or which would only pass it on."""
     parent = layout.parents[c]
@@ -333,7 +186,7 @@ def _send(layout, work, d, c):
     work.first_sender[parent] = d
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _hand_on(layout, work, c):
     """Hand a single factor or message on, where a clique has no other and sums nothing out; whether it was so."""
     f, d = work.first_factor[c], work.first_sender[c]
@@ -351,10 +204,10 @@ def _hand_on(layout, work, c):
     return False
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _collect(layout, work, state, fixed, varying, two_way):
-    """Messages towards the roots; the status, the log of the sum, how much of the scratch is taken or wanted, tables."""
-    scratch = work.scratch
+    """Messages to the roots; the status, the log of the sum, how much scratch is taken or wanted, cliques visited."""
+    scratch, loop = work.scratch, work.loop
     taken, product, log_total, status, num_visited = 0, 1.0, 0.0, FINE, 0
     for c in range(len(layout.parents)):
         if work.first_factor[c] < 0 and work.first_sender[c] < 0:
@@ -373,21 +226,13 @@ def _collect(layout, work, state, fixed, varying, two_way):
             if known:
                 product *= table[base]
             else:
-                _multiply(scratch, start, num_dims, work.loop, table, base, first)
+                multiply(scratch, start, num_dims, loop, table, base, first)
                 first = False
             f = work.next_factor[f]
         d = work.first_sender[c]
         while d >= 0:
             _steps_of_message(layout, work, d, num_dims)
-            _multiply(
-                scratch,
-                start,
-                num_dims,
-                work.loop,
-                scratch,
-                work.sent[d],
-                first,
-            )
+            multiply(scratch, start, num_dims, loop, scratch, work.sent[d], first)
             first = False
             d = work.next_sender[d]
         if not first:
@@ -433,10 +278,10 @@ def _collect(layout, work, state, fixed, varying, two_way):
     return status, log_total + log(product), taken, num_visited
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _distribute(layout, work, taken, num_visited):
     """Messages from the roots: the table of every clique becomes the probability of its hidden states."""
-    scratch = work.scratch
+    scratch, loop = work.scratch, work.loop
     for i in range(num_visited - 1, -1, -1):
         c = work.visited[i]
         start = work.start[c]
@@ -457,15 +302,7 @@ def _distribute(layout, work, taken, num_visited):
             return taken + sent
         for s in range(taken, taken + sent):
             scratch[s] = 0.0
-        _add(
-            scratch,
-            taken,
-            num_dims,
-            work.loop,
-            scratch,
-            work.start[parent],
-            1.0,
-        )
+        add(scratch, taken, num_dims, loop, scratch, work.start[parent], 1.0)
         p = start
         for s in range(sent):
             inward = scratch[work.sent[c] + s]
@@ -476,7 +313,7 @@ def _distribute(layout, work, taken, num_visited):
     return 0
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _read(layout, work, state, v, c, out, at):
     """Probabilities of one variable from the clique that answers for it, -1 if nothing reads it."""
     for s in range(at, at + layout.num_states[v]):
@@ -493,7 +330,7 @@ def _read(layout, work, state, v, c, out, at):
     for d in range(num_dims):
         work.loop[STEP, d] = 0
     work.loop[STEP, work.place[v]] = 1
-    _add(out, at, num_dims, work.loop, work.scratch, work.start[c], 1.0)
+    add(out, at, num_dims, work.loop, work.scratch, work.start[c], 1.0)
     total = 0.0
     for s in range(at, at + layout.num_states[v]):
         total += out[s]
@@ -501,14 +338,14 @@ def _read(layout, work, state, v, c, out, at):
         out[s] /= total
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy", inline="always")
+@part
 def _start_row(layout, work):
     work.clock[0] += 1
     for c in range(len(layout.parents)):
         work.first_factor[c] = work.first_sender[c] = -1
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
+@whole
 def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first, marginals, log_partition, status):
     """Answer rows from the first on; the next row, and what of scratch it wants if there was too little.
 
@@ -566,13 +403,13 @@ def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first,
             at += layout.num_states[v]
         if whole:
             for v in range(len(state)):
-                if state[v] < 0 and not work.count[v] and work.above[v] != clock:
+                if state[v] < 0 and not work.readers[v] and work.above[v] != clock:
                     log_total += log(layout.num_states[v])
         status[row], log_partition[row] = code, log_total
     return len(states), 0
 
 
-@njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
+@whole
 def count_rows(layout, work, states, fixed, varying, weights, first, fixed_counts, varying_counts):
     """Add up how often every entry of every table is met, expected given what each row observed; as ``run_rows``.
 
@@ -612,5 +449,5 @@ def count_rows(layout, work, states, fixed, varying, weights, first, fixed_count
             if known:
                 counts[base] += weights[row]
             else:
-                _add(counts, base, num_dims, work.loop, work.scratch, work.start[c], weights[row])
+                add(counts, base, num_dims, work.loop, work.scratch, work.start[c], weights[row])
     return len(states), 0

@@ -4,13 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
 from ...graph.clique_tree import CliqueTree
-from .kernel import Layout, Work
 
 Scope = tuple[str, ...]
+
+
+class Layout(NamedTuple):
+    """A clique tree and its factors as arrays; ``x_ptr[i]`` to ``x_ptr[i + 1]`` is what belongs to ``i``.
+
+    Cliques stand before their parents; the variables of a clique are those of its separator first. Tables are entries
+    of one array, the constant ones, or of one array per row.
+    """
+
+    num_states: np.ndarray
+    clique_ptr: np.ndarray
+    clique_vars: np.ndarray
+    num_shared: np.ndarray  # variables in the separator of a clique
+    parents: np.ndarray
+    places: np.ndarray  # by factor the clique that multiplies it, -1 if it reads no variable
+    scope_ptr: np.ndarray
+    scope_vars: np.ndarray
+    strides: np.ndarray
+    offsets: np.ndarray
+    varies: np.ndarray  # whether a factor has a table per row
+    touch_ptr: np.ndarray
+    touching: np.ndarray  # factors that read a variable
+    closing: np.ndarray  # factors that sum to one over their last variable, none before one that reads that variable
+    owners: np.ndarray  # by variable the factor that sums to one over it; empty unless all factors are such
+    homes: np.ndarray  # by variable the clique that answers for it if messages go one way
+
+
+class Work(NamedTuple):
+    """What one row leaves behind, overwritten by the next."""
+
+    clock: np.ndarray  # one number, which grows; what is marked with another is not marked
+    wanted: np.ndarray  # variables asked for
+    readers: np.ndarray  # by variable, factors that read it and count
+    above: np.ndarray  # by variable, when evidence was passed on to its parents
+    below: np.ndarray  # by variable, when evidence was passed on to its children
+    stack: np.ndarray
+    dropped: np.ndarray  # by factor, when it was summed to one
+    counted: np.ndarray  # by factor, when it was found to count
+    first_factor: np.ndarray  # by clique, a factor that it multiplies, or -1
+    next_factor: np.ndarray  # by factor, another one there
+    holder: np.ndarray  # by factor, the clique that multiplies it
+    first_sender: np.ndarray  # by clique, one below that sends it a message
+    next_sender: np.ndarray
+    receiver: np.ndarray  # by clique, the one that its message reaches
+    mark: np.ndarray  # by variable, when a clique met it
+    place: np.ndarray  # by variable, its dimension in that clique
+    best: np.ndarray  # by variable, the clique with the smallest table that it is a dimension of
+    best_size: np.ndarray
+    dims: np.ndarray  # at clique_ptr: the hidden variables of a clique
+    num_dims: np.ndarray
+    num_sent: np.ndarray  # dimensions of the message of a clique, which come first
+    start: np.ndarray  # of the table of a clique in the scratch
+    sent: np.ndarray  # of its message
+    visited: np.ndarray  # cliques with a table
+    loop: np.ndarray  # along the dimensions at hand: see SIZE to TURN
+    scratch: np.ndarray
 
 
 def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool], closed: Sequence[bool]) -> Layout:
@@ -72,7 +128,7 @@ def make_work(layout: Layout, scratch: np.ndarray) -> Work:
     def room(size: int) -> np.ndarray:
         return np.zeros(size, dtype=np.int64)
 
-    by_variable = ("wanted", "count", "above", "below", "mark", "place", "best", "best_size")
+    by_variable = ("wanted", "readers", "above", "below", "mark", "place", "best", "best_size")
     by_factor = ("dropped", "counted", "next_factor", "holder")
     by_clique = (
         "first_factor",

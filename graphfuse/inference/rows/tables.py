@@ -12,11 +12,15 @@ from torch import Tensor
 
 from ...evidence import Evidence
 from ...graph import FactorGraph
+from ...kept import Kept
 
 Terms = tuple[tuple[tuple[str, ...], bool], ...]  # by term its scope, and whether it has a table per row
 
 _WIDEST = 600.0  # nats between the largest entry of a table and its smallest positive one
 _ONE = 1e-12  # from one, of a sum that is taken to be one
+
+_FLAT: Kept[Tensor] = Kept(limit=16)
+_PREPARED: Kept[tuple[np.ndarray, float, tuple[bool, ...], bool]] = Kept(limit=16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,7 @@ class RowTables:
         varying: Entries of the tables per row, ``(rows, num_entries)``.
         log_scale: What the entries were divided by, in nats, ``(rows,)`` or ``()``.
         closed: By term, whether it sums to one over its last variable, whatever the others are.
-        beyond: Rows ``(rows,)`` with a table that reaches beyond what probabilities hold.
+        beyond: Rows ``(rows,)``, or ``()`` for all, with a table that reaches beyond what probabilities hold.
     """
 
     fixed: np.ndarray
@@ -42,48 +46,65 @@ def split_terms(
     scoped: Sequence[tuple[tuple[str, ...], Tensor]], num_rows: int, batch: Sequence[int]
 ) -> tuple[Terms, Tensor, Tensor]:
     """Which tables are constant and which are not; the log entries of the first, and of the others by row, float64."""
-    fixed, varying, terms = [], [], []
-    for scope, table in scoped:
-        per_row = table.ndim > len(scope)
-        terms.append((scope, per_row))
+    terms = tuple((scope, table.ndim > len(scope)) for scope, table in scoped)
+    constant = [table for (_, table), (_, per_row) in zip(scoped, terms, strict=True) if not per_row]
+    varying = []
+    for (scope, table), (_, per_row) in zip(scoped, terms, strict=True):
         if per_row:
-            table = table.expand(*batch, *table.shape[table.ndim - len(scope) :])
-            varying.append(table.reshape(num_rows, prod(table.shape[len(batch) :])).double())
-        else:
-            fixed.append(table.reshape(-1).double())
+            whole = table.expand(*batch, *table.shape[table.ndim - len(scope) :])
+            varying.append(whole.reshape(num_rows, prod(whole.shape[len(batch) :])).double())
     nothing = torch.zeros(num_rows, 0, dtype=torch.float64)
-    return (
-        tuple(terms),
-        torch.cat(fixed) if fixed else nothing.new_zeros(0),
-        torch.cat(varying, dim=1) if varying else nothing,
-    )
+    return terms, _FLAT.get(constant, lambda: _flat(constant)), torch.cat(varying, dim=1) if varying else nothing
 
 
 def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor) -> RowTables:
     """Tables divided by their largest entries, as probabilities."""
-    fixed_logs, varying_logs = fixed.detach().numpy(), varying.detach().numpy()
-    fixed_out, varying_out = np.empty_like(fixed_logs), np.empty_like(varying_logs)
-    log_scale, beyond = np.zeros(len(varying_logs) if varying_logs.shape[1] else ()), np.zeros(len(varying), dtype=bool)
-    closed, ends = [], [0, 0]
+    scopes = tuple(scope for scope, per_row in terms if not per_row)
+    constant = _PREPARED.get([fixed], lambda: _prepared(graph, scopes, fixed), graph, scopes)
+    entries, constant_scale, closed, constant_beyond = constant
+    logs = varying.detach().numpy()
+    values = np.empty_like(logs)
+    log_scale, beyond, stop = np.full((), constant_scale), np.full((), constant_beyond), 0
     for scope, per_row in terms:
-        start, size = ends[per_row], prod(graph.shape(scope))
-        ends[per_row] += size
-        logs = varying_logs[:, start : start + size] if per_row else fixed_logs[None, start : start + size]
-        with np.errstate(over="ignore"):
-            sums = np.zeros(1) if per_row or not scope else np.exp(logs).reshape(-1, graph.num_states[scope[-1]]).sum(1)
-        closed.append(bool(np.abs(sums - 1).max(initial=0.0) < _ONE))
-        peak = logs.max(axis=1)
-        peak = np.where((peak == -np.inf) | closed[-1], 0.0, peak)
-        values = logs - peak[:, None]
-        out_of_reach = (np.where(values == -np.inf, 0.0, values) < -_WIDEST).any(axis=1)
-        np.exp(values, out=values)
-        log_scale = log_scale + (peak if per_row else peak[0])
-        beyond |= out_of_reach
         if per_row:
-            varying_out[:, start : start + size] = values
-        else:
-            fixed_out[start : start + size] = values[0]
-    return RowTables(fixed_out, varying_out, log_scale, tuple(closed), beyond)
+            start, stop = stop, stop + prod(graph.shape(scope))
+            values[:, start:stop], peak, out_of_reach = _scaled(logs[:, start:stop], False)
+            log_scale, beyond = log_scale + peak, beyond | out_of_reach
+    known = iter(closed)
+    return RowTables(entries, values, log_scale, tuple(not per_row and next(known) for _, per_row in terms), beyond)
+
+
+def _flat(tables: Sequence[Tensor]) -> Tensor:
+    parts = [table.reshape(-1).double() for table in tables]
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def _prepared(
+    graph: FactorGraph, scopes: Sequence[tuple[str, ...]], fixed: Tensor
+) -> tuple[np.ndarray, float, tuple[bool, ...], bool]:
+    """Constant tables as entries; what they were divided by; which sum to one; whether one reaches too far."""
+    logs = fixed.detach().numpy()
+    entries, log_scale, closed, beyond, stop = np.empty_like(logs), 0.0, [], False, 0
+    for scope in scopes:
+        start, stop = stop, stop + prod(graph.shape(scope))
+        with np.errstate(over="ignore"):
+            last = graph.num_states[scope[-1]] if scope else 1
+            sums = np.exp(logs[start:stop]).reshape(-1, last).sum(axis=1)
+        closed.append(bool(scope) and bool(np.abs(sums - 1).max() < _ONE))
+        values, peak, out_of_reach = _scaled(logs[None, start:stop], closed[-1])
+        entries[start:stop] = values[0]
+        log_scale += float(peak[0])
+        beyond |= bool(out_of_reach[0])
+    return entries, log_scale, tuple(closed), beyond
+
+
+def _scaled(logs: np.ndarray, closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of a table as probabilities, what they were divided by in nats, and which reach too far."""
+    peak = logs.max(axis=1)
+    peak = np.where((peak == -np.inf) | closed, 0.0, peak)  # what may be summed to one is left as it is
+    values = logs - peak[:, None]
+    out_of_reach = np.asarray(((values < -_WIDEST) & (values > -np.inf)).any(axis=1))
+    return np.exp(values, out=values), peak, out_of_reach
 
 
 def observed_states(graph: FactorGraph, evidence: Evidence, num_rows: int, batch: Sequence[int]) -> np.ndarray:

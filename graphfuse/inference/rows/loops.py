@@ -1,0 +1,101 @@
+"""Compiled loops over the joint states of a block: multiply it by a table, add it to a table.
+
+The compiled ``kernel`` that is kept on disk holds a copy: after a change here, remove the folder ``__pycache__``.
+"""
+
+from typing import Any
+
+from numba import njit
+
+# rows of ``Work.loop``: states of each dimension of a block and the steps of a table along it; the same for dimensions
+# that are joined, the innermost first; where a loop stands
+SIZE, STEP, LENGTH, STRIDE, TURN = range(5)
+
+_SETTINGS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}  # the caller owns all arrays
+whole = njit(**_SETTINGS)
+part = njit(inline="always", **_SETTINGS)
+
+
+@part
+def _merge(num_dims, loop):
+    """The dimensions of a block along which a table runs on, joined; how many are left, the innermost first."""
+    num, length, stride = 0, loop[SIZE, num_dims - 1], loop[STEP, num_dims - 1]
+    for d in range(num_dims - 2, -1, -1):
+        if loop[STEP, d] == stride * length:
+            length *= loop[SIZE, d]
+        else:
+            loop[LENGTH, num], loop[STRIDE, num] = length, stride
+            num += 1
+            length, stride = loop[SIZE, d], loop[STEP, d]
+    loop[LENGTH, num], loop[STRIDE, num] = length, stride
+    if num == 0:
+        loop[LENGTH, 1], loop[STRIDE, 1] = 1, 0
+        num = 1
+    return num + 1
+
+
+@whole
+def multiply(out, p, num_dims, loop, table, q, first):
+    """Multiply a block by a table that is constant along dimensions of step zero; the block is set if it is first."""
+    num = _merge(num_dims, loop)
+    width, step, height, jump = loop[LENGTH, 0], loop[STRIDE, 0], loop[LENGTH, 1], loop[STRIDE, 1]
+    outer = 1
+    for d in range(2, num):
+        loop[TURN, d] = 0
+        outer *= loop[LENGTH, d]
+    for _ in range(outer):
+        r = q
+        for _ in range(height):
+            if first:
+                for k in range(width):
+                    out[p + k] = table[r + k * step]
+            elif step == 0:
+                x = table[r]
+                for k in range(width):
+                    out[p + k] *= x
+            elif step == 1:
+                for k in range(width):
+                    out[p + k] *= table[r + k]
+            else:
+                for k in range(width):
+                    out[p + k] *= table[r + k * step]
+            p += width
+            r += jump
+        for d in range(2, num):
+            loop[TURN, d] += 1
+            q += loop[STRIDE, d]
+            if loop[TURN, d] < loop[LENGTH, d]:
+                break
+            q -= loop[STRIDE, d] * loop[LENGTH, d]
+            loop[TURN, d] = 0
+
+
+@whole
+def add(out, q, num_dims, loop, table, p, weight):
+    """Add a block, times a weight, to a table; dimensions of step zero are summed."""
+    num = _merge(num_dims, loop)
+    width, step, height, jump = loop[LENGTH, 0], loop[STRIDE, 0], loop[LENGTH, 1], loop[STRIDE, 1]
+    outer = 1
+    for d in range(2, num):
+        loop[TURN, d] = 0
+        outer *= loop[LENGTH, d]
+    for _ in range(outer):
+        r = q
+        for _ in range(height):
+            if step == 0:
+                total = 0.0
+                for k in range(p, p + width):
+                    total += table[k]
+                out[r] += weight * total
+            else:
+                for k in range(width):
+                    out[r + k * step] += weight * table[p + k]
+            p += width
+            r += jump
+        for d in range(2, num):
+            loop[TURN, d] += 1
+            q += loop[STRIDE, d]
+            if loop[TURN, d] < loop[LENGTH, d]:
+                break
+            q -= loop[STRIDE, d] * loop[LENGTH, d]
+            loop[TURN, d] = 0
