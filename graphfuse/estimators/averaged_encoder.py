@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_count, check_type, invalid
 from ..learning.cross_fit import fit_folds, take_rows
+from ..learning.folds import stratified_folds
 from ..learning.sample_weights import weight_arguments, weights_of_rows
 from .counted_rows import counted
 from .experts import default_experts
-from .held_out import stratified_folds
 from .table_encoder import TableEncoder, TunedEncoder
 
 _FLOOR = 1e-6  # of a probability that is weighed

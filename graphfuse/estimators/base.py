@@ -24,7 +24,7 @@ from ..fusion import FusionModel
 from ..graph import Variable
 from ..learning import EncoderEnsemble
 from ..learning.sample_weights import class_frequencies
-from .counted_rows import relative_weights
+from .counted_rows import group_numbers, relative_weights
 from .inputs import Modalities, as_batch, encoder_inputs, like
 from .module_encoder import ModuleEncoder
 from .tabular_encoder import TabularEncoder
@@ -79,11 +79,15 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
                 y has one class in rows that count.
             TypeError: If weights differ, and an encoder does not take ``sample_weight`` in its own ``fit``.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any = None) -> Any:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         batch = as_batch(self, X, self.modalities)
         self.classes_, states = _classes(X, len(batch), y)
         rows, weights = relative_weights(sample_weight, len(batch))
+        together = {} if groups is None else {"groups": group_numbers(groups, len(batch))[rows]}
         if len(rows) < len(batch):
             batch = batch[rows]
             self.classes_, states = _classes_that_count(self.classes_, states[rows])
@@ -91,7 +95,7 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         self._template = batch[[]]  # a copy, where a slice would keep all training rows alive
         self.prior_ = class_frequencies(states, len(self.classes_), weights)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed), weights).eval()
+        self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed), weights, **together).eval()
         return self
 
     def predict_log_proba(self, X: Any) -> np.ndarray:

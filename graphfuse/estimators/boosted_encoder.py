@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from ..checks import check_count
 from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
+from ..learning.folds import stratified_folds
 from .counted_rows import counted
-from .held_out import stratified_folds
 from .table_encoder import TunedEncoder
 from .tree_encoder import TreeEncoder
 

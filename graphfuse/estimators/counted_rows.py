@@ -50,6 +50,22 @@ def relative_weights(sample_weight: Any, num_rows: int) -> tuple[np.ndarray, np.
     return rows, None if (kept == 1).all() else kept / kept.mean()
 
 
+def group_numbers(groups: Any, num_rows: int) -> np.ndarray:
+    """What each row belongs to, as numbers ``(rows,)`` in the order of the sorted names.
+
+    Raises:
+        ValueError: If there is not one group per row.
+
+    Example:
+        >>> group_numbers(["ann", "bob", "ann"], 3)
+        array([0, 1, 0])
+    """
+    names = np.asarray(groups)
+    if names.shape != (num_rows,):
+        raise invalid("groups", f"have shape ({num_rows},), one group per row of X", f"{names.shape}")
+    return np.unique(names.astype(str), return_inverse=True)[1]
+
+
 def counted(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, np.ndarray | None]:
     """Rows of positive weight of a table and its labels, and their weights; None for weights that are all one.
 

@@ -12,7 +12,7 @@ import torch
 from ..data import ModalityBatch
 from ..fusion import GraphFusion
 from ..learning import map_estimate
-from .held_out import stratified_folds
+from ..learning.folds import stratified_folds
 
 _NUM_FOLDS = 3
 _ROUGH: dict[str, Any] = {"max_steps": 25, "tolerance": 1e-5}  # for the fits that are only compared
@@ -41,11 +41,13 @@ class ScoredRows:
         subsets: The rows under each subset, with their states as the target; the first is the rows as they came.
         states: Classes ``(rows,)``.
         sample_weight: How much each row counts, positive ``(rows,)`` and of mean one; alike if None.
+        groups: What each row belongs to ``(rows,)``; every row alone if None.
     """
 
     subsets: Sequence[ModalityBatch]
     states: np.ndarray
     sample_weight: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def counts_for(self) -> np.ndarray:
@@ -75,7 +77,7 @@ def held_out_losses(
         seed: Of the folds.
         finish: Sets what is not trained, before and after training.
     """
-    fold = stratified_folds(scored.states, _NUM_FOLDS, seed)
+    fold = stratified_folds(scored.states, _NUM_FOLDS, seed, scored.groups)
     num_held = float(scored.counts_for[fold >= 0].sum())
     losses = {}
     for candidate in candidates:

@@ -286,16 +286,41 @@ class FusionClassifier(FusionEstimator):
         model, seen = self._graph_model(), self.seen_together_
         return ClassifierAnswers(batch, model, TARGET, self.encoders_, self.sources_, joint, seen)
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> FusionClassifier:
+        """Fit encoders and fusion.
+
+        Args:
+            X: A DataFrame, an array ``(rows, columns)``, a ModalityBatch, a dict of arrays or DataFrames by modality,
+                or a list of dicts by modality; NaN, None and NA are missing.
+            y: One label per row, of at least two classes.
+            sample_weight: How much each row counts beside the others in all that is learned, at least 0 ``(rows,)``;
+                only ratios matter. Rows of weight zero are left out, all count alike if None. Not weighted is the mean
+                that stands for a gap where an encoder refuses NaN.
+            groups: What each row belongs to ``(rows,)``, such as a person with several visits. Rows of one group look
+                alike, so no row is scored by encoders that saw another of its group; without them the model would
+                trust its encoders too much.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ValueError: If a modality or column is unknown, a value or weight infinite, a weight negative or ``nan``, y
+                has one class in rows that count, or there is not one group per row.
+            TypeError: If weights differ, and an encoder does not take ``sample_weight`` in its own ``fit``.
+        """
+        return self._fit(X, y, sample_weight, groups)
+
     def _fit_model(
         self,
         batch: ModalityBatch,
         states: np.ndarray,
         generator: torch.Generator,
         sample_weight: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
     ) -> FusionModel:
         graph = None if self.structure is None else checked_graph(self.structure, self._target(), self.modalities_)
         self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
-        scored = self._cross_fitted(batch, states, generator, sample_weight)
+        scored = self._cross_fitted(batch, states, generator, sample_weight, groups)
         self.reference_ = kept_reference(scored, TARGET, sample_weight)
         copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
         kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
@@ -307,10 +332,10 @@ class FusionClassifier(FusionEstimator):
         if graph is not None:
             chosen = Candidate("given", partial(_given, graph, self._target(), names, seed), names)
         else:
-            joint = self._cross_fitted_jointly(batch, kept, states, generator, sample_weight)
+            joint = self._cross_fitted_jointly(batch, kept, states, generator, sample_weight, groups)
             if joint is not None:
                 subsets = [_beside(*each) for each in zip(subsets, joint[0], joint[1], strict=True)]
-            few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states, sample_weight)
+            few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states, sample_weight, groups)
             candidates = self._candidates(names)
             if len(candidates) > 1:
                 self.losses_ = held_out_losses(candidates, few, seed, finish)
@@ -383,7 +408,12 @@ class FusionClassifier(FusionEstimator):
         return found
 
     def _cross_fitted(
-        self, batch: ModalityBatch, states: np.ndarray, generator: torch.Generator, sample_weight: np.ndarray | None
+        self,
+        batch: ModalityBatch,
+        states: np.ndarray,
+        generator: torch.Generator,
+        sample_weight: np.ndarray | None,
+        groups: np.ndarray | None,
     ) -> ModalityBatch:
         """Out-of-fold scores of every source; ``encoders_`` are what scored them."""
         experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
@@ -402,6 +432,7 @@ class FusionClassifier(FusionEstimator):
                 torch.Generator().manual_seed(seed),
                 modality,
                 sample_weight,
+                groups,
             )
             self.sources_[name] = modality
             present[name] = batch.present[modality] & bool(self.encoders_[name].members)
@@ -428,14 +459,16 @@ class FusionClassifier(FusionEstimator):
         states: np.ndarray,
         generator: torch.Generator,
         sample_weight: np.ndarray | None,
+        groups: np.ndarray | None,
     ) -> tuple[Tensor, Tensor, JointExpert] | None:
         """Out-of-fold scores of the joint expert under every subset, where it speaks, and itself, if there is one."""
         encoder, read = self._joint_encoder(batch, draw_seed(generator))
         if encoder is None or len(read) < 2 or np.bincount(states).min() < 2:
             return None
         masks = [{name: each[name] for name in read} for each in kept]
+        num_classes, tables = len(self.classes_), batch.select(read)
         return cross_fit_jointly(
-            encoder, batch.select(read), states, masks, len(self.classes_), _NUM_FOLDS, generator, sample_weight
+            encoder, tables, states, masks, num_classes, _NUM_FOLDS, generator, sample_weight, groups
         )
 
     def _joint_encoder(self, batch: ModalityBatch, seed: int) -> tuple[Any, tuple[str, ...]]:

@@ -14,10 +14,10 @@ from ..data import ModalityBatch
 from ..data.frames import is_frame
 from ..learning import EncoderEnsemble
 from ..learning.cross_fit import fit_folds
+from ..learning.folds import stratified_folds
 from ..learning.sample_weights import class_frequencies
 from .averaged_encoder import AveragedEncoder
 from .experts import default_experts
-from .held_out import stratified_folds
 from .tables import Tables
 
 _SUBSETS_PER_ROW = 4  # under which the expert is fitted to each row; the first is the row as it came
@@ -75,12 +75,13 @@ def cross_fit_jointly(
     num_folds: int,
     generator: torch.Generator,
     sample_weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor, JointExpert]:
     """Out-of-fold scores of every row under every subset of its modalities, and the expert for new rows.
 
     It is fitted to each row under several subsets. Before, modalities are taken from rows of the classes in which they
     are more often present, until all classes have them alike: so it learns from values, and not from who is missing,
-    which may mean something else elsewhere. Folds keep a row together.
+    which may mean something else elsewhere. Folds keep a row together. In rows that no fold holds out it is silent.
 
     Args:
         encoder: Unfitted classifier.
@@ -91,6 +92,7 @@ def cross_fit_jointly(
         num_folds: Folds at most.
         generator: Source of all that is drawn.
         sample_weight: How much each row counts, positive ``(rows,)``; alike if None.
+        groups: What each row belongs to ``(rows,)``; rows of one group are in one fold.
 
     Returns:
         Scores ``(num_subsets, rows, num_states)``, whether it speaks ``(num_subsets, rows)``, the expert.
@@ -100,7 +102,7 @@ def cross_fit_jointly(
     masks = np.stack([np.stack([np.asarray(kept[name]) for name in cells], axis=1) for kept in subsets], axis=1)
     seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator, sample_weight)
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
-    fold = stratified_folds(states, num_folds, seed)
+    fold = stratified_folds(states, num_folds, seed, groups)
     copies = seen.shape[1]
     columns, repeated = _columns(cells, seen, np.arange(len(states))), np.repeat(states, copies)
     weights = None if sample_weight is None else np.repeat(sample_weight, copies)
@@ -113,7 +115,7 @@ def cross_fit_jointly(
         scores[:, held] = found.reshape(len(held), masks.shape[1], num_states).swapaxes(0, 1)
     frequencies = class_frequencies(states, num_states, sample_weight)
     expert = JointExpert(tables, EncoderEnsemble(tuple(members), frequencies))
-    speaks = torch.from_numpy(masks.sum(2).T > 1)
+    speaks = torch.from_numpy((masks.sum(2).T > 1) & (fold >= 0))
     return torch.from_numpy(scores) * speaks.unsqueeze(-1), speaks, expert
 
 

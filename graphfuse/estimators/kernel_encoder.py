@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_count, invalid
 from ..encoders.logistic import logistic_probabilities
+from ..learning.folds import stratified_folds
 from .columns import learn_columns, scaled
 from .counted_rows import counted
-from .held_out import stratified_folds
 from .logistic_fit import FAIR, ROUGH, Regression
 from .table_encoder import TunedEncoder
 

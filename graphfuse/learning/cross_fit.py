@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_count, invalid, listed
+from .folds import stratified_folds
 from .sample_weights import class_frequencies, weight_arguments, weights_of_rows
 
 _FLOOR = 1e-4  # the share of the prior in every probability, so that no encoder alone can rule a class out
@@ -60,13 +61,14 @@ def cross_fit(
     generator: torch.Generator,
     name: str = "inputs",
     sample_weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[Tensor, EncoderEnsemble]:
     """Out-of-fold scores of every row, and the ensemble over the folds.
 
     Each row is scored by a clone of the encoder that was fitted without it, so whatever learns from the scores sees
-    them as honest as they will be on new rows. The folds are stratified, and as many as the rarest class allows. With
-    fewer than two rows in a class one clone is fitted to all rows and scores them too, with a warning; with fewer than
-    two classes the modality is given no say, with a warning.
+    them as honest as they will be on new rows. The folds are stratified. A row that is alone in its class, or whose
+    group is, serves every clone and is scored by none: zero. Where that leaves no folds, one clone is fitted to all
+    rows and scores them too, with a warning; with fewer than two classes the modality is given no say, with a warning.
 
     Args:
         encoder: Unfitted scikit-learn classifier; only clones are fitted.
@@ -78,6 +80,7 @@ def cross_fit(
         generator: Source of the folds.
         name: What warnings call the inputs.
         sample_weight: How much each row counts in the encoders and in the class frequencies, positive ``(rows,)``.
+        groups: What each row belongs to ``(rows,)``, such as a person; a row is scored by clones that saw none of it.
 
     Returns:
         Log density ratios ``(rows, num_states)`` in nats, float64, zero where not present; the ensemble.
@@ -95,28 +98,24 @@ def cross_fit(
 
     Reference: Chernozhukov et al. (2018), Double/debiased machine learning; Wolpert (1992), Stacked generalization.
     """
-    from sklearn.model_selection import StratifiedKFold
-
     check_count("num_folds", num_folds, minimum=2)
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
     scores = np.zeros((len(target), num_states))
     rows = np.flatnonzero(present)
     counts = np.bincount(target[rows], minlength=num_states)
-    num_folds = min(num_folds, int(counts[counts > 0].min(initial=num_folds)))
-    if (counts > 0).sum() < 2 or num_folds < 2:
+    fold = np.full(len(rows), -1)
+    if (counts > 0).sum() > 1:
+        fold = _folds(target[rows], num_folds, seed, None if groups is None else groups[rows])
+    if fold.max(initial=-1) < 1:
         ensemble = fit_encoder(encoder, inputs, target, present, num_states, name, sample_weight)
         if ensemble.members:
             warn(
-                f"modality {name!r} is fitted without folds: a class has fewer than two rows that have it. Its scores "
-                "of the training rows are too confident.",
+                f"modality {name!r} is fitted without folds: too few rows, or groups, of two classes have it. Its "
+                "scores of the training rows are too confident.",
                 stacklevel=2,
             )
             scores[rows] = ensemble.scores(take_rows(inputs, rows))
         return torch.from_numpy(scores), ensemble
-    fold = np.empty(len(rows), dtype=np.int64)
-    splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
-    for k, (_, held) in enumerate(splitter.split(rows, target[rows])):
-        fold[held] = k
     shown = take_rows(inputs, rows)
     members = fit_folds(encoder, shown, target[rows], fold, name, weights_of_rows(sample_weight, rows))
     for k, member in enumerate(members):
@@ -125,6 +124,20 @@ def cross_fit(
         scores[rows[held]] = alone.scores(take_rows(shown, held))
     prior = class_frequencies(target, num_states, sample_weight, rows)
     return torch.from_numpy(scores), EncoderEnsemble(tuple(members), prior)
+
+
+def _folds(states: np.ndarray, num_folds: int, seed: int, groups: np.ndarray | None) -> np.ndarray:
+    """The fold of every row; -1 if it is held out by none."""
+    from sklearn.model_selection import StratifiedKFold
+
+    counts = np.bincount(states)
+    if groups is not None or counts[counts > 0].min() < num_folds:
+        return stratified_folds(states, num_folds, seed, groups)
+    fold = np.empty(len(states), dtype=np.int64)
+    splitter = StratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    for k, (_, held) in enumerate(splitter.split(states, states)):
+        fold[held] = k
+    return fold
 
 
 def fit_folds(

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from graphfuse.estimators import AveragedEncoder, KernelEncoder, LateFusionClassifier, TabularEncoder
 from graphfuse.estimators.averaged_encoder import mixture_weights
 from graphfuse.estimators.boosted_encoder import BoostedEncoder
-from graphfuse.estimators.held_out import stratified_folds
+from graphfuse.learning.folds import stratified_folds
 
 MEMBERS = {"linear": TabularEncoder(), "bayes": GaussianNB()}
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from graphfuse.estimators import KernelEncoder, TabularEncoder
 from graphfuse.estimators.boosted_encoder import BoostedEncoder
-from graphfuse.estimators.held_out import stratified_folds
+from graphfuse.learning.folds import stratified_folds
 
 
 def rings(num_rows: int = 120, num_classes: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

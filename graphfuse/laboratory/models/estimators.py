@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import has_fit_parameter
 
 from ...data import Dataset, ModalityBatch
 from ...estimators import (
@@ -32,7 +33,9 @@ class Estimated(SeenClasses):
         self.make = make
 
     def _fit(self, train: Dataset, places: np.ndarray, seed: int) -> None:
-        self.estimator = self.make(seed).fit(train.batch, places)
+        estimator = self.make(seed)
+        together = {"groups": train.groups} if train.groups and has_fit_parameter(estimator, "groups") else {}
+        self.estimator = estimator.fit(train.batch, places, **together)
 
     def _probabilities(self, batch: ModalityBatch) -> np.ndarray:
         found: np.ndarray = self.estimator.predict_proba(batch)
