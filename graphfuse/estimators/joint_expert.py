@@ -22,7 +22,7 @@ from .tables import Tables
 
 _SUBSETS_PER_ROW = 4  # under which the expert is fitted to each row; the first is the row as it came
 _CLASS_ROWS = 20.0  # that the presence of a modality among all rows counts for, beside that in a class
-_NAME = "joint expert"
+JOINT = "joint expert"  # its name among the sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ def cross_fit_jointly(
     copies = seen.shape[1]
     columns, repeated = _columns(cells, seen, np.arange(len(states))), np.repeat(states, copies)
     weights = None if sample_weight is None else np.repeat(sample_weight, copies)
-    members = fit_folds(encoder, columns, repeated, np.repeat(fold, copies), _NAME, weights)
+    members = fit_folds(encoder, columns, repeated, np.repeat(fold, copies), JOINT, weights)
     scores = np.zeros((masks.shape[1], len(states), num_states))
     for k, member in enumerate(members):
         held = np.flatnonzero(fold == k)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from .elimination import RULES, eliminate
+from .elimination import Interaction, Steps, best_order, interaction
 from .factor_graph import FactorGraph
 
 
@@ -46,41 +46,49 @@ class CliqueTree:
 
 
 @lru_cache(maxsize=256)
-def clique_tree(graph: FactorGraph, together: tuple[str, ...] = ()) -> CliqueTree:
-    """The clique tree of the cheapest greedy order, with the variables ``together`` in one clique.
+def clique_tree(graph: FactorGraph, together: tuple[str, ...] = (), seconds: float = 0.0) -> CliqueTree:
+    """The clique tree of the cheapest order found, with the variables ``together`` in one clique.
+
+    The greedy rules are tried first. What is left of the seconds goes to random variations of them, always the same
+    ones, so that a tree depends on the time only through how many were tried.
 
     Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabilities on graphical structures.
     """
-    scopes = [factor.scope for factor in graph.factors] + [together]
-    candidates = [_tree(graph, eliminate(graph.num_states, scopes, rule)) for rule in RULES]
-    return min(candidates, key=lambda tree: tree.num_entries)
+    around = interaction(graph.num_states, [*(factor.scope for factor in graph.factors), together])
+    return _tree(around, best_order(around, seconds), graph.num_states)
 
 
-def _tree(graph: FactorGraph, steps: list[tuple[str, frozenset[str]]]) -> CliqueTree:
-    position = {name: i for i, (name, _) in enumerate(steps)}
-    cliques: list[frozenset[str]] = []
-    parents: list[int] = []  # as positions in the elimination order, while cliques are merged
+def _tree(around: Interaction, steps: Steps, num_states: dict[str, int]) -> CliqueTree:
+    cliques: list[int] = []  # positions in the elimination order
+    parents: list[int] = []  # likewise, while cliques are merged
     kept: dict[int, int] = {}  # from a position in the elimination order to its clique
     heirs: dict[int, int] = {}  # a clique that is contained in an earlier one is that one
-    for i, (name, clique) in enumerate(steps):
-        rest = clique - {name}
-        parent = min((position[other] for other in rest), default=-1)
+    for i, (clique, parent) in enumerate(zip(steps.cliques, steps.parents, strict=True)):
         if i in heirs:
             kept[i] = heirs[i]
             parents[heirs[i]] = parent
         else:
             kept[i] = len(cliques)
-            cliques.append(clique)
+            cliques.append(i)
             parents.append(parent)
-        if parent >= 0 and len(steps[parent][1]) == len(rest):
+        if parent >= 0 and len(steps.cliques[parent]) == len(clique) - 1:
             heirs.setdefault(parent, kept[i])
     up = [kept[parent] if parent >= 0 else -1 for parent in parents]
     order = _children_first(up)
+    position = {v: i for i, v in enumerate(steps.order)}
+    members = [sorted(steps.cliques[i], key=position.__getitem__) for i in cliques]
+    shared = [
+        [v for v in members[i] if v in steps.cliques[cliques[parent]]] if parent >= 0 else []
+        for i, parent in enumerate(up)
+    ]
     place = {old: new for new, old in enumerate(order)}
-    names = [tuple(v for v in sorted(cliques[old], key=position.__getitem__)) for old in order]
-    up = [place[up[old]] if up[old] >= 0 else -1 for old in order]
-    shared = [tuple(v for v in names[i] if up[i] >= 0 and v in names[up[i]]) for i in range(len(names))]
-    return CliqueTree(tuple(names), tuple(up), tuple(shared), graph.num_states, sum(map(graph.size, names)))
+    return CliqueTree(
+        tuple(tuple(around.names[v] for v in members[old]) for old in order),
+        tuple(place[up[old]] if up[old] >= 0 else -1 for old in order),
+        tuple(tuple(around.names[v] for v in shared[old]) for old in order),
+        num_states,
+        steps.num_entries,
+    )
 
 
 def _children_first(parents: list[int]) -> list[int]:
@@ -96,9 +104,9 @@ def _children_first(parents: list[int]) -> list[int]:
 
 
 @lru_cache(maxsize=256)
-def clique_tree_towards(graph: FactorGraph, name: str) -> CliqueTree:
+def clique_tree_towards(graph: FactorGraph, name: str, seconds: float = 0.0) -> CliqueTree:
     """The clique tree of a graph whose last clique, a root, is the smallest that holds a variable."""
-    tree = clique_tree(graph)
+    tree = clique_tree(graph, seconds=seconds)
     parents, child, parent = list(tree.parents), -1, tree.home((name,))
     while parent >= 0:
         parents[parent], child, parent = child, parent, parents[parent]

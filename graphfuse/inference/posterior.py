@@ -16,7 +16,9 @@ class Posterior:
 
     ``log_marginals`` by variable (*batch, num_states) in nats; ``-inf`` in rows where no assignment has positive
     probability. Where the query named targets, evidence that does not bear on them may be left out, and then such a
-    row is told by ``impossible`` alone. ``converged`` (*batch) is true where the method guarantees its answer.
+    row is told by ``impossible`` alone; on a target that was observed nothing else bears, so it may stay a point mass.
+    ``converged`` (*batch) is true where the method guarantees its answer. ``num_in_logs`` counts rows whose marginals
+    reach below what double precision holds as probabilities: they were computed as logarithms, which takes longer.
     """
 
     log_marginals: Mapping[str, Tensor]
@@ -24,6 +26,7 @@ class Posterior:
     _log_partition: Callable[[], Tensor] = field(repr=False)
     _log_joint: Callable[[tuple[str, ...]], Tensor] = field(repr=False)
     _variables: tuple[str, ...] = field(repr=False)
+    num_in_logs: int = 0
 
     @cached_property
     def log_partition(self) -> Tensor:
@@ -32,7 +35,10 @@ class Posterior:
 
     @property
     def impossible(self) -> Tensor:
-        """Rows (*batch) in which no assignment has positive probability: their log-partition is ``-inf``."""
+        """Rows (*batch) in which no assignment has positive probability, by all the evidence.
+
+        Their log-partition is ``-inf``.
+        """
         return self.log_partition == -torch.inf
 
     def marginal(self, name: str) -> Tensor:
@@ -41,9 +47,9 @@ class Posterior:
         return self.log_marginals[name].exp()
 
     def log_joint(self, names: Sequence[str]) -> Tensor:
-        """Log-probabilities ``(*batch, *names)`` of several variables together, in nats.
+        """Log-probabilities ``(*batch, *names)`` of several variables together, in nats, given all the evidence.
 
-        Variables that share a clique cost nothing more; any other set is one more contraction.
+        They are ``-inf`` in every impossible row, whatever the targets were. Variables that share a clique cost nothing more; any other set is one more contraction.
 
         Raises:
             ValueError: If a name is unknown or repeated.

@@ -14,6 +14,7 @@ from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
 from .contraction import Contraction
 from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
+from .plan import Plan, make_plan
 from .posterior import Posterior
 from .rows.query import RowQuery, serves
 from .semiring import LogSemiring, MaxSemiring
@@ -45,6 +46,36 @@ class VariableElimination(InferenceMethod):
             query = RowQuery(graph, log_potentials, evidence, self.memory_budget, self._in_logs)
             return query.posterior(targets)
         return self._in_logs(graph, log_potentials, evidence, targets)
+
+    def plan(
+        self,
+        graph: FactorGraph,
+        evidence_names: Sequence[str] = (),
+        targets: Sequence[str] | None = None,
+        log_potentials: Mapping[str, Tensor] | None = None,
+    ) -> Plan:
+        """What a query would take, in tables and bytes, without computing it.
+
+        Args:
+            graph: The factorization.
+            evidence_names: Variables that are observed; their states do not matter.
+            targets: Variables to answer for; all of them if None.
+            log_potentials: As for ``infer``, some or all. Without them no factor is known to sum to one, so that only
+                what is cut off is pruned, and the tables are taken to be on the processor in double precision.
+
+        Raises:
+            ValueError: If a name is unknown.
+
+        Example:
+            >>> from graphfuse import Variable, chain
+            >>> days = chain([Variable(f"day{i}", 3) for i in range(6)])
+            >>> plan = VariableElimination().plan(days, evidence_names=["day2"], targets=["day0"])
+            >>> plan.width, plan.num_entries, plan.num_sliced, plan.pruned
+            (1, 45, 33, ('day3', 'day4', 'day5'))
+
+        Reference: Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6 and 9.
+        """
+        return make_plan(graph, evidence_names, targets, log_potentials, self.memory_budget)
 
     def _in_logs(
         self,

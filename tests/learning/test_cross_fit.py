@@ -77,12 +77,14 @@ def test_folds_are_stratified(generator):
         assert np.bincount(target[np.array(member.asked_, dtype=int)]).tolist() == [4, 4, 4]
 
 
-@pytest.mark.parametrize(("rarest", "num_folds"), [(2, 2), (3, 3), (5, 5), (9, 5)])
-def test_folds_shrink_with_the_rarest_class(rarest, num_folds, generator):
+@pytest.mark.parametrize("rarest", [1, 2, 3, 5, 9])
+def test_a_rare_class_costs_no_folds_and_every_member_knows_it(rarest, generator, recwarn):
     inputs, _, everyone = rows(40)
     target = (np.arange(40) < rarest).astype(int)
-    _, ensemble = cross_fit(GaussianNB(), inputs, target, everyone, 2, 5, generator)
-    assert len(ensemble.members) == num_folds
+    scores, ensemble = cross_fit(GaussianNB(), inputs, target, everyone, 2, 5, generator)
+    assert len(ensemble.members) == 5 and not recwarn
+    assert all(member.classes_.tolist() == [0, 1] for member in ensemble.members)
+    assert (scores == 0).all(1).sum() == (rarest == 1)
 
 
 def test_a_class_that_no_present_row_has_does_not_count_as_rare_and_scores_zero(generator, recwarn):
@@ -94,13 +96,13 @@ def test_a_class_that_no_present_row_has_does_not_count_as_rare_and_scores_zero(
     assert not recwarn
 
 
-def test_below_two_rows_in_a_class_it_fits_without_folds_and_warns(generator):
-    inputs, _, everyone = rows(40)
-    target = (np.arange(40) == 7).astype(int)
-    with pytest.warns(UserWarning, match="modality 'ecg' is fitted without folds: a class has fewer than two rows"):
-        scores, ensemble = cross_fit(Spy(), inputs, target, everyone, 2, 5, generator, "ecg")
+def test_with_one_row_a_class_it_fits_without_folds_and_warns(generator):
+    inputs, _, everyone = rows(4)
+    target = np.arange(4)
+    with pytest.warns(UserWarning, match="modality 'ecg' is fitted without folds: too few rows, or groups, of two"):
+        scores, ensemble = cross_fit(Spy(), inputs, target, everyone, 4, 5, generator, "ecg")
     assert len(ensemble.members) == 1
-    assert ensemble.members[0].fitted_ == ensemble.members[0].asked_ == list(range(40))
+    assert ensemble.members[0].fitted_ == ensemble.members[0].asked_ == list(range(4))
     np.testing.assert_array_equal(scores, ensemble.scores(inputs))
 
 

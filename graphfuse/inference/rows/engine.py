@@ -17,7 +17,7 @@ from ...checks import invalid
 from ...graph import FactorGraph
 from ...graph.clique_tree import clique_tree, clique_tree_towards
 from .layout import Layout, make_layout, make_work
-from .status import IMPOSSIBLE, WEAK
+from .status import WEAK
 from .tables import RowTables, Terms
 
 _ROWS_PER_THREAD = 512  # below which another thread costs more than it saves
@@ -30,14 +30,12 @@ class RowAnswer:
 
     Args:
         marginals: By variable, probabilities ``(rows, num_states)``; zeros in impossible rows.
-        log_partition: Of the rows, in nats; ``nan`` unless it was asked for.
-        impossible: Rows of probability zero.
+        log_partition: Of the rows, in nats, ``-inf`` in impossible ones; ``nan`` unless it was asked for.
         weak: Rows in which a number went beyond what probabilities hold, and nothing is to be relied on.
     """
 
     marginals: dict[str, np.ndarray]
     log_partition: np.ndarray
-    impossible: np.ndarray
     weak: np.ndarray
 
 
@@ -78,6 +76,8 @@ def answer_rows(
             states[rows],
             tables.fixed,
             tables.varying[rows],
+            tables.fixed_least,
+            tables.varying_least[rows],
             numbers,
             whole,
             len(asked) > 1,
@@ -88,10 +88,11 @@ def answer_rows(
         )
 
     in_threads(layout, len(states), run, memory_budget)
+    if whole:
+        marginals[np.broadcast_to(tables.log_scale == -np.inf, status.shape)] = 0.0
     return RowAnswer(
         {name: marginals[:, a:b] for name, a, b in zip(asked, ends[:-1], ends[1:], strict=True)},
         log_partition + tables.log_scale if whole else np.full(len(states), np.nan),
-        status == IMPOSSIBLE,
         (status == WEAK) | tables.beyond,
     )
 
@@ -103,11 +104,15 @@ def expected_counts(
     states: np.ndarray,
     weights: np.ndarray,
     memory_budget: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The gradient of the weighted sum of log-partitions in the log of every entry: of constant tables, and per row."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradient of the weighted sum of log-partitions in the log of every entry: of constant tables, and per row.
+
+    The third array tells weak rows, which are left out.
+    """
     layout = layout_of(graph, terms, (False,) * len(terms), None)
     shares: list[np.ndarray] = []
-    varying = np.zeros_like(tables.varying)
+    varying, status = np.zeros_like(tables.varying), np.zeros(len(states), dtype=np.int64)
+    weights = np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights)
 
     def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
         if not first:
@@ -118,14 +123,18 @@ def expected_counts(
             states[rows],
             tables.fixed,
             tables.varying[rows],
+            tables.fixed_least,
+            tables.varying_least[rows],
             weights[rows],
             first,
             shares[-1],
             varying[rows],
+            status[rows],
         )
 
     in_threads(layout, len(states), run, memory_budget, num_threads=1)
-    return np.sum(shares, axis=0) if shares else np.zeros_like(tables.fixed), varying
+    counts = np.sum(shares, axis=0) if shares else np.zeros_like(tables.fixed)
+    return counts, varying, (status == WEAK) | tables.beyond
 
 
 def in_threads(

@@ -17,7 +17,8 @@ from .tables import RowTables, Terms
 class RowLogPartition(torch.autograd.Function):
     """From log entries of the tables, flat, to log-partitions ``(rows,)`` that are known already.
 
-    The gradient is a second pass of messages. A gradient of the gradient is left to a differentiable rule.
+    The gradient is a second pass of messages. A differentiable rule, told the tables and which rows, serves rows that
+    probabilities cannot hold, and the gradient of the gradient.
     """
 
     @staticmethod
@@ -31,7 +32,7 @@ class RowLogPartition(torch.autograd.Function):
         tables: RowTables,
         states: np.ndarray,
         memory_budget: int,
-        rule: Callable[[Tensor, Tensor], Tensor],
+        rule: Callable[[Tensor, Tensor, Tensor], Tensor],
     ) -> Tensor:
         ctx.save_for_backward(fixed, varying)
         ctx.query = graph, terms, tables, states
@@ -43,11 +44,19 @@ class RowLogPartition(torch.autograd.Function):
         fixed, varying = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient shall itself be differentiable
             wanted = [each for each, needed in zip((fixed, varying), ctx.needs_input_grad, strict=False) if needed]
-            found = iter(torch.autograd.grad(ctx.rule(fixed, varying), wanted, grad, create_graph=True))
+            sums = ctx.rule(fixed, varying, torch.arange(len(grad)))
+            found = iter(torch.autograd.grad(sums, wanted, grad, create_graph=True))
             grads = [next(found) if needed else None for needed in ctx.needs_input_grad[:2]]
         else:
             graph, terms, tables, states = ctx.query
             weights = np.ascontiguousarray(grad.detach().double().numpy())
-            counts = expected_counts(graph, terms, tables, states, weights, ctx.memory_budget)
+            *counts, weak = expected_counts(graph, terms, tables, states, weights, ctx.memory_budget)
             grads = [torch.from_numpy(each) for each in counts]
+            if np.any(weak):
+                rows = torch.from_numpy(np.flatnonzero(np.broadcast_to(weak, len(states))))
+                with torch.enable_grad():
+                    leaves = fixed.detach().requires_grad_(), varying.detach()[rows].requires_grad_()
+                    more = torch.autograd.grad(ctx.rule(*leaves, rows), leaves, grad[rows], materialize_grads=True)
+                grads[0] += more[0]
+                grads[1][rows] += more[1]
         return (*grads, *[None] * 7)

@@ -2,7 +2,9 @@
 
 Tables are probabilities up to a constant, not logarithms; a message is divided by its largest entry, whose logarithm
 is added up. A row works on the joint states of its hidden variables only, and, where it may, only of those that bear on
-what is asked.
+what is asked. Every product has a floor: a bound from below on its positive entries, from the least entries of what was
+multiplied. Where the floor sinks too low the entries are looked at, and where one of them is about to vanish the row is
+weak. So a zero is a zero.
 
 Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabilities on graphical structures; Shachter
 (1998), Bayes-ball: the rational pastime; Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6
@@ -14,8 +16,10 @@ from math import inf, log
 from .loops import SIZE, STEP, add, multiply, part, whole
 from .status import FINE, IMPOSSIBLE, WEAK
 
-_MOST = 2**28  # joint states that a clique sends, or sums out, whatever the memory
-_WEAKEST = 1e-150  # largest entry of a message, before it is divided by it
+_MOST = 2**45  # joint states that a clique sends, or sums out, whatever the memory
+_WANTED = 2.0**62  # entries, more than there are
+_LEAST = 1e-261  # of positive entries, so that a sum of many, and its part in it, are normal numbers
+_SMALL = 1e-40  # product of which the logarithm is taken, so that another factor of the least size fits in
 
 
 @part
@@ -204,11 +208,27 @@ def _hand_on(layout, work, c):
     return False
 
 
+@whole
+def _spread(scratch, start, stop):
+    """Divide entries by the largest, which is given back, with the least positive one that is left; zeros if all are."""
+    peak = 0.0
+    for k in range(start, stop):
+        peak = max(peak, scratch[k])
+    if peak == 0.0:
+        return 0.0, 0.0
+    scale, least = 1 / peak, 1.0
+    for k in range(start, stop):
+        scratch[k] *= scale
+        if 0.0 < scratch[k] < least:
+            least = scratch[k]
+    return peak, least
+
+
 @part
-def _collect(layout, work, state, fixed, varying, two_way):
+def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, two_way):
     """Messages to the roots; the status, the log of the sum, how much scratch is taken or wanted, cliques visited."""
     scratch, loop = work.scratch, work.loop
-    taken, product, log_total, status, num_visited = 0, 1.0, 0.0, FINE, 0
+    taken, product, log_total, num_visited = 0, 1.0, 0.0, 0
     for c in range(len(layout.parents)):
         if work.first_factor[c] < 0 and work.first_sender[c] < 0:
             continue
@@ -216,23 +236,49 @@ def _collect(layout, work, state, fixed, varying, two_way):
         if num_dims == work.num_sent[c] and _hand_on(layout, work, c):
             continue
         sent, rest = _open(layout, work, c)
-        if taken + sent * (rest + 1) > len(scratch):
-            return WEAK, 0.0, taken + sent * (rest + 1), 0
-        start, first = taken, True
+        wanted = taken + float(sent) * (rest + 1)
+        if wanted > len(scratch):
+            return WEAK, 0.0, int(min(wanted, _WANTED)), 0
+        start, first, floor = taken, True, 1.0
         f = work.first_factor[c]
         while f >= 0:
             table = varying if layout.varies[f] else fixed
             base, known = _steps_of_factor(layout, work, state, f, num_dims)
             if known:
+                if table[base] == 0.0:
+                    return IMPOSSIBLE, -inf, taken, num_visited
                 product *= table[base]
+                if product < _SMALL:
+                    log_total += log(product)
+                    product = 1.0
             else:
+                least = varying_least[layout.ranks[f]] if layout.varies[f] else fixed_least[layout.ranks[f]]
+                if floor * least < _LEAST:
+                    if not first:
+                        peak, floor = _spread(scratch, start, start + sent * rest)
+                        if peak == 0.0:
+                            return IMPOSSIBLE, -inf, taken, num_visited
+                        log_total += log(peak)
+                    if floor * least < _LEAST:
+                        return WEAK, 0.0, taken, num_visited
                 multiply(scratch, start, num_dims, loop, table, base, first)
+                floor *= least
                 first = False
             f = work.next_factor[f]
         d = work.first_sender[c]
         while d >= 0:
+            least = work.least[d]
+            if floor * least < _LEAST:
+                if not first:
+                    peak, floor = _spread(scratch, start, start + sent * rest)
+                    if peak == 0.0:
+                        return IMPOSSIBLE, -inf, taken, num_visited
+                    log_total += log(peak)
+                if floor * least < _LEAST:
+                    return WEAK, 0.0, taken, num_visited
             _steps_of_message(layout, work, d, num_dims)
             multiply(scratch, start, num_dims, loop, scratch, work.sent[d], first)
+            floor *= least
             first = False
             d = work.next_sender[d]
         if not first:
@@ -255,13 +301,14 @@ def _collect(layout, work, state, fixed, varying, two_way):
                     p += rest
                     scratch[taken + s] = total
                     peak = max(peak, total)
-                if peak < _WEAKEST:
-                    if peak == 0.0:
-                        return IMPOSSIBLE, -inf, taken, num_visited
-                    status = WEAK
-                scale = 1 / peak
+                if peak == 0.0:
+                    return IMPOSSIBLE, -inf, taken, num_visited
+                scale, least = 1 / peak, 1.0
                 for s in range(taken, taken + sent):
                     scratch[s] *= scale
+                    if 0.0 < scratch[s] < least:
+                        least = scratch[s]
+                work.scale[c], work.floor[c], work.least[c] = scale, floor * scale, least
                 product *= peak
                 taken += sent
                 _send(layout, work, c, c)
@@ -269,18 +316,21 @@ def _collect(layout, work, state, fixed, varying, two_way):
                 total = 0.0
                 for k in range(start, start + rest):
                     total += scratch[k]
+                if total == 0.0:
+                    return IMPOSSIBLE, -inf, taken, num_visited
                 product *= total
-        if product < _WEAKEST or product > 1 / _WEAKEST:
-            if product == 0.0:
-                return IMPOSSIBLE, -inf, taken, num_visited
+        if product < _SMALL or product > 1 / _SMALL:
             log_total += log(product)
             product = 1.0
-    return status, log_total + log(product), taken, num_visited
+    return FINE, log_total + log(product), taken, num_visited
 
 
 @part
 def _distribute(layout, work, taken, num_visited):
-    """Messages from the roots: the table of every clique becomes the probability of its hidden states."""
+    """Messages from the roots: the table of every clique becomes the probability of its hidden states.
+
+    What of scratch it wants if there was too little, or -1 if a probability is about to vanish.
+    """
     scratch, loop = work.scratch, work.loop
     for i in range(num_visited - 1, -1, -1):
         c = work.visited[i]
@@ -303,10 +353,18 @@ def _distribute(layout, work, taken, num_visited):
         for s in range(taken, taken + sent):
             scratch[s] = 0.0
         add(scratch, taken, num_dims, loop, scratch, work.start[parent], 1.0)
-        p = start
+        least = 1.0
+        for s in range(taken, taken + sent):
+            if 0.0 < scratch[s] < least:
+                least = scratch[s]
+        p, low = start, least * work.floor[c] < _LEAST
         for s in range(sent):
             inward = scratch[work.sent[c] + s]
-            ratio = scratch[taken + s] / inward if inward > 0 else 0.0
+            ratio = scratch[taken + s] / inward * work.scale[c] if inward > 0 else 0.0
+            if low and ratio > 0:
+                for k in range(p, p + rest):
+                    if scratch[k] > 0 and scratch[k] * ratio < _LEAST:
+                        return -1
             for k in range(p, p + rest):
                 scratch[k] *= ratio
             p += rest
@@ -321,7 +379,7 @@ def _read(layout, work, state, v, c, out, at):
     if state[v] >= 0:
         out[at + state[v]] = 1.0
         return
-    if c < 0:
+    if c < 0 or (work.first_factor[c] < 0 and work.first_sender[c] < 0):
         for s in range(at, at + layout.num_states[v]):
             out[s] = 1 / layout.num_states[v]
         return
@@ -346,7 +404,22 @@ def _start_row(layout, work):
 
 
 @whole
-def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first, marginals, log_partition, status):
+def run_rows(
+    layout,
+    work,
+    states,
+    fixed,
+    varying,
+    fixed_least,
+    varying_least,
+    asked,
+    whole,
+    two_way,
+    first,
+    marginals,
+    log_partition,
+    status,
+):
     """Answer rows from the first on; the next row, and what of scratch it wants if there was too little.
 
     Args:
@@ -355,6 +428,8 @@ def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first,
         states: int ``(rows, num_variables)``, -1 if hidden.
         fixed: Entries of the constant tables.
         varying: Entries of the tables per row, ``(rows, num_entries)``.
+        fixed_least: By constant table its least positive entry.
+        varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
         asked: Variables.
         whole: Whether the log of the sum over all assignments is wanted, so that no part of the graph is left out.
         two_way: Whether messages are distributed.
@@ -384,18 +459,22 @@ def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first,
         if two_way:
             for v in range(len(state)):
                 work.best[v] = -1
-        code, log_total, taken, num_visited = _collect(layout, work, state, fixed, varying[row], two_way)
+        code, log_total, taken, num_visited = _collect(
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], two_way
+        )
         if taken > len(work.scratch):
             return row, taken
-        if code == IMPOSSIBLE:
+        if two_way and code == FINE:
+            wanted = _distribute(layout, work, taken, num_visited)
+            if wanted > 0:
+                return row, wanted
+            if wanted < 0:
+                code = WEAK
+        if code != FINE:
             status[row], log_partition[row] = code, -inf
             for k in range(marginals.shape[1]):
                 marginals[row, k] = 0.0
             continue
-        if two_way:
-            wanted = _distribute(layout, work, taken, num_visited)
-            if wanted:
-                return row, wanted
         at = 0
         for v in asked:
             c = work.best[v] if two_way else layout.homes[v] if layout.touch_ptr[v] < layout.touch_ptr[v + 1] else -1
@@ -410,7 +489,20 @@ def run_rows(layout, work, states, fixed, varying, asked, whole, two_way, first,
 
 
 @whole
-def count_rows(layout, work, states, fixed, varying, weights, first, fixed_counts, varying_counts):
+def count_rows(
+    layout,
+    work,
+    states,
+    fixed,
+    varying,
+    fixed_least,
+    varying_least,
+    weights,
+    first,
+    fixed_counts,
+    varying_counts,
+    status,
+):
     """Add up how often every entry of every table is met, expected given what each row observed; as ``run_rows``.
 
     Args:
@@ -419,10 +511,13 @@ def count_rows(layout, work, states, fixed, varying, weights, first, fixed_count
         states: int ``(rows, num_variables)``, -1 if hidden.
         fixed: Entries of the constant tables.
         varying: Entries of the tables per row, ``(rows, num_entries)``.
+        fixed_least: By constant table its least positive entry.
+        varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
         weights: Of the rows; those of weight zero are not read.
         first: Row.
-        fixed_counts: Added to, as ``fixed``.
-        varying_counts: Added to, as ``varying``.
+        fixed_counts: Added to, as ``fixed``, unless the row is weak.
+        varying_counts: Added to, as ``varying``, unless the row is weak.
+        status: Filled ``(rows,)`` where weights are not zero.
     """
     for row in range(first, len(states)):
         state = states[row]
@@ -431,14 +526,20 @@ def count_rows(layout, work, states, fixed, varying, weights, first, fixed_count
         _start_row(layout, work)
         for f in range(len(layout.offsets)):
             _add_factor(layout, work, f)
-        code, _, taken, num_visited = _collect(layout, work, state, fixed, varying[row], False)
+        code, _, taken, num_visited = _collect(
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], False
+        )
         if taken > len(work.scratch):
             return row, taken
-        if code == IMPOSSIBLE:
+        if code == FINE:
+            wanted = _distribute(layout, work, taken, num_visited)
+            if wanted > 0:
+                return row, wanted
+            if wanted < 0:
+                code = WEAK
+        status[row] = code
+        if code != FINE:
             continue
-        wanted = _distribute(layout, work, taken, num_visited)
-        if wanted:
-            return row, wanted
         for f in range(len(layout.offsets)):
             counts = varying_counts[row] if layout.varies[f] else fixed_counts
             c = work.holder[f]

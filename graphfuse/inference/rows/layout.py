@@ -31,6 +31,7 @@ class Layout(NamedTuple):
     strides: np.ndarray
     offsets: np.ndarray
     varies: np.ndarray  # whether a factor has a table per row
+    ranks: np.ndarray  # place of a factor among those that have a table per row, or among the others
     touch_ptr: np.ndarray
     touching: np.ndarray  # factors that read a variable
     closing: np.ndarray  # factors that sum to one over their last variable, none before one that reads that variable
@@ -59,6 +60,9 @@ class Work(NamedTuple):
     place: np.ndarray  # by variable, its dimension in that clique
     best: np.ndarray  # by variable, the clique with the smallest table that it is a dimension of
     best_size: np.ndarray
+    scale: np.ndarray  # by clique, what its message was multiplied by
+    floor: np.ndarray  # by clique, a bound on the positive entries of its table times that scale
+    least: np.ndarray  # by clique, the least positive entry of its message
     dims: np.ndarray  # at clique_ptr: the hidden variables of a clique
     num_dims: np.ndarray
     num_sent: np.ndarray  # dimensions of the message of a clique, which come first
@@ -112,6 +116,7 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         _array(strides),
         _array(offsets),
         _array(varies),
+        _array(sum(each == varies[f] for each in varies[:f]) for f in range(len(varies))),
         touch_ptr,
         touch_list,
         _array(closing),
@@ -151,6 +156,9 @@ def make_work(layout: Layout, scratch: np.ndarray) -> Work:
     }
     return Work(
         **{name: room(size) for name, size in sizes.items()},
+        scale=np.ones(num_cliques),
+        floor=np.ones(num_cliques),
+        least=np.ones(num_cliques),
         loop=np.zeros((5, widest + 2), dtype=np.int64),
         scratch=scratch,
     )

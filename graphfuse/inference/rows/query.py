@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -55,12 +55,14 @@ class RowQuery:
             return self.general(self.graph, self.log_potentials, self.evidence, targets)
         whole = len(targets) == len(self.graph.variables) and not learned
         answer = self._answer(targets, whole) if targets else None
+        num_in_logs = 0 if answer is None else int(answer.weak.sum())
         return Posterior(
             log_marginals={} if answer is None else self._log_marginals(answer, targets),
             converged=torch.ones(self._batch, dtype=torch.bool),
             _log_partition=lambda: self._sums(answer if whole else None),
             _log_joint=lambda names: self._everything._log_joint(names),
             _variables=self.graph.variable_names,
+            num_in_logs=num_in_logs,
         )
 
     @cached_property
@@ -100,10 +102,9 @@ class RowQuery:
         with np.errstate(divide="ignore"):
             found = {name: torch.from_numpy(np.log(answer.marginals[name])) for name in targets}
         if answer.weak.any():
-            rows = np.flatnonzero(answer.weak)
-            others = self._rows(rows, targets)
-            for name in targets:
-                found[name][rows] = others.log_marginals[name].double()
+            for rows, others in self._in_logs(answer.weak, targets):
+                for name in targets:
+                    found[name][rows] = others.log_marginals[name].double()
         sizes = self.graph.num_states
         return {name: table.reshape(*self._batch, sizes[name]).to(self._dtype) for name, table in found.items()}
 
@@ -112,18 +113,15 @@ class RowQuery:
         answer = self._answer((), True) if answer is None else answer
         terms, fixed, varying = self._split
         found = torch.from_numpy(answer.log_partition)
-        if answer.weak.any():
-            if fixed.requires_grad or varying.requires_grad:
-                return self._everything.log_partition.expand(self._batch)
-            rows = np.flatnonzero(answer.weak)
-            found[rows] = self._rows(rows, ()).log_partition.double()
-        elif torch.is_grad_enabled() and (fixed.requires_grad or varying.requires_grad):
+        for rows, others in self._in_logs(answer.weak, ()):
+            found[rows] = others.log_partition.detach().double()
+        if torch.is_grad_enabled() and (fixed.requires_grad or varying.requires_grad):
             query = self.graph, terms, self._tables, self._states
             found = RowLogPartition.apply(fixed, varying, found, *query, self.memory_budget, self._general_sums)
         return found.reshape(self._batch).to(self._dtype)
 
-    def _general_sums(self, fixed: Tensor, varying: Tensor) -> Tensor:
-        """Log-partitions ``(rows,)`` of flat tables by the general rule."""
+    def _general_sums(self, fixed: Tensor, varying: Tensor, rows: Tensor) -> Tensor:
+        """Log-partitions of some rows by the general rule, of flat tables, those per row being theirs."""
         tables, ends = [], [0, 0]
         for scope, per_row in self._split[0]:
             shape = self.graph.shape(scope)
@@ -132,13 +130,20 @@ class RowQuery:
             tables.append(varying[:, start:stop].reshape(-1, *shape) if per_row else fixed[start:stop].reshape(shape))
         num_factors = len(self.graph.factors)
         soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
-        hard = {name: states.expand(self._batch).reshape(-1) for name, states in self.evidence.hard.items()}
+        hard = {name: states.expand(self._batch).reshape(-1)[rows] for name, states in self.evidence.hard.items()}
         potentials = dict(zip(self.graph.scopes, tables[:num_factors], strict=True))
-        return self.general(self.graph, potentials, Evidence(hard, soft), ()).log_partition.expand(len(varying))
+        return self.general(self.graph, potentials, Evidence(hard, soft), ()).log_partition.expand(len(rows))
 
-    def _rows(self, rows: np.ndarray, targets: Sequence[str]) -> Posterior:
+    @torch.no_grad()
+    def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:
+        """Rows that were chosen, by the general rule, as many at a time as fit into the memory."""
+        cost = 2 * clique_tree(self.graph).num_entries * self._dtype.itemsize
+        for rows in torch.from_numpy(np.flatnonzero(chosen)).split(max(1, self.memory_budget // cost)):
+            if len(rows):
+                yield rows, self._rows(rows, targets)
+
+    def _rows(self, at: Tensor, targets: Sequence[str]) -> Posterior:
         """Some of the rows by the general rule."""
-        at = torch.from_numpy(rows)
 
         def taken(table: Tensor, num_dims: int) -> Tensor:
             if table.ndim == num_dims:

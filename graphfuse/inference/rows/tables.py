@@ -20,7 +20,7 @@ _WIDEST = 600.0  # nats between the largest entry of a table and its smallest po
 _ONE = 1e-12  # from one, of a sum that is taken to be one
 
 _FLAT: Kept[Tensor] = Kept(limit=16)
-_PREPARED: Kept[tuple[np.ndarray, float, tuple[bool, ...], bool]] = Kept(limit=16)
+_PREPARED: Kept[tuple[np.ndarray, np.ndarray, float, tuple[bool, ...], bool]] = Kept(limit=16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +30,17 @@ class RowTables:
     Args:
         fixed: Entries of the constant tables, one after the other.
         varying: Entries of the tables per row, ``(rows, num_entries)``.
-        log_scale: What the entries were divided by, in nats, ``(rows,)`` or ``()``.
+        fixed_least: By constant table its least positive entry.
+        varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
+        log_scale: What the entries were divided by, in nats, ``(rows,)`` or ``()``; also tables without variables.
         closed: By term, whether it sums to one over its last variable, whatever the others are.
         beyond: Rows ``(rows,)``, or ``()`` for all, with a table that reaches beyond what probabilities hold.
     """
 
     fixed: np.ndarray
     varying: np.ndarray
+    fixed_least: np.ndarray
+    varying_least: np.ndarray
     log_scale: np.ndarray
     closed: tuple[bool, ...]
     beyond: np.ndarray
@@ -61,17 +65,18 @@ def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor)
     """Tables divided by their largest entries, as probabilities."""
     scopes = tuple(scope for scope, per_row in terms if not per_row)
     constant = _PREPARED.get([fixed], lambda: _prepared(graph, scopes, fixed), graph, scopes)
-    entries, constant_scale, closed, constant_beyond = constant
+    entries, constant_least, constant_scale, closed, constant_beyond = constant
     logs = varying.detach().numpy()
-    values = np.empty_like(logs)
+    values, least = np.empty_like(logs), np.empty((len(logs), len(terms) - len(scopes)))
     log_scale, beyond, stop = np.full((), constant_scale), np.full((), constant_beyond), 0
-    for scope, per_row in terms:
-        if per_row:
-            start, stop = stop, stop + prod(graph.shape(scope))
-            values[:, start:stop], peak, out_of_reach = _scaled(logs[:, start:stop], False)
-            log_scale, beyond = log_scale + peak, beyond | out_of_reach
+    for rank, scope in enumerate(scope for scope, per_row in terms if per_row):
+        start, stop = stop, stop + prod(graph.shape(scope))
+        values[:, start:stop], peak, lowest = _scaled(logs[:, start:stop], not scope, False)
+        least[:, rank] = np.exp(lowest)
+        log_scale, beyond = log_scale + peak, beyond | (lowest < -_WIDEST)
     known = iter(closed)
-    return RowTables(entries, values, log_scale, tuple(not per_row and next(known) for _, per_row in terms), beyond)
+    closed = tuple(not per_row and next(known) for _, per_row in terms)
+    return RowTables(entries, values, constant_least, least, log_scale, closed, beyond)
 
 
 def _flat(tables: Sequence[Tensor]) -> Tensor:
@@ -81,30 +86,33 @@ def _flat(tables: Sequence[Tensor]) -> Tensor:
 
 def _prepared(
     graph: FactorGraph, scopes: Sequence[tuple[str, ...]], fixed: Tensor
-) -> tuple[np.ndarray, float, tuple[bool, ...], bool]:
-    """Constant tables as entries; what they were divided by; which sum to one; whether one reaches too far."""
+) -> tuple[np.ndarray, np.ndarray, float, tuple[bool, ...], bool]:
+    """Constant tables as entries; the least; what they were divided by; which sum to one; if one reaches too far."""
     logs = fixed.detach().numpy()
-    entries, log_scale, closed, beyond, stop = np.empty_like(logs), 0.0, [], False, 0
+    entries, least, log_scale, closed, beyond, stop = np.empty_like(logs), [], 0.0, [], False, 0
     for scope in scopes:
         start, stop = stop, stop + prod(graph.shape(scope))
         with np.errstate(over="ignore"):
             last = graph.num_states[scope[-1]] if scope else 1
             sums = np.exp(logs[start:stop]).reshape(-1, last).sum(axis=1)
         closed.append(bool(scope) and bool(np.abs(sums - 1).max() < _ONE))
-        values, peak, out_of_reach = _scaled(logs[None, start:stop], closed[-1])
+        values, peak, lowest = _scaled(logs[None, start:stop], not scope, closed[-1])
         entries[start:stop] = values[0]
+        least.append(float(np.exp(lowest[0])))
         log_scale += float(peak[0])
-        beyond |= bool(out_of_reach[0])
-    return entries, log_scale, tuple(closed), beyond
+        beyond |= bool(lowest[0] < -_WIDEST)
+    return entries, np.array(least), log_scale, tuple(closed), beyond
 
 
-def _scaled(logs: np.ndarray, closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of a table as probabilities, what they were divided by in nats, and which reach too far."""
+def _scaled(logs: np.ndarray, alone: bool, closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of a table as probabilities, what they were divided by, and the least positive one; the latter in nats."""
     peak = logs.max(axis=1)
+    if alone:
+        return np.ones_like(logs), peak, np.zeros_like(peak)  # one entry, which is all scale
     peak = np.where((peak == -np.inf) | closed, 0.0, peak)  # what may be summed to one is left as it is
     values = logs - peak[:, None]
-    out_of_reach = np.asarray(((values < -_WIDEST) & (values > -np.inf)).any(axis=1))
-    return np.exp(values, out=values), peak, out_of_reach
+    lowest = np.where(values == -np.inf, 0.0, values).min(axis=1)
+    return np.exp(values, out=values), peak, lowest
 
 
 def observed_states(graph: FactorGraph, evidence: Evidence, num_rows: int, batch: Sequence[int]) -> np.ndarray:

@@ -1,0 +1,313 @@
+"""Several diagnoses at once: targets that depend on each other, each told by the modalities of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ..checks import check_unique
+from ..data import ModalityBatch, random_subsets
+from ..data.frames import is_frame
+from ..fusion import GraphFusion
+from ..fusion.best_assignment import best_assignment
+from ..graph import Variable
+from .base import draw_seed
+from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
+from .inputs import Modalities, as_batch, like
+from .label_table import check_consistent, checked_edges, checked_hierarchy, checked_table, classes_of, states_of
+from .target_experts import ALL_COLUMNS, TargetExperts
+from .target_graphs import Edge, edge_gains, joint_model, nested_counts, ranked_edges
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SUBSETS_PER_ROW = 4  # of its modalities, under which each training row is seen: as it came, at random, none
+_PSEUDO_COUNT = 0.5  # rows of each class that the frequencies of a target begin with
+
+
+class JointFusionClassifier(BaseEstimator):
+    """A classifier of several targets by exact inference on one factor graph; rows may miss modalities and labels.
+
+    For every target, experts of the modalities are cross-fitted to the rows that know its label, as for
+    ``FusionClassifier``, and their scores speak through a ``CorrelatedScorePotential``. Edges between targets hold how
+    diagnoses go together, and, by modality, what of this the scores say already: so they count for much where little is
+    seen. All is fitted together by the exact joint conditional likelihood of the known labels, under random subsets of
+    the modalities and none; unknown labels are summed out. A row without any modality gets the joint prior.
+
+    Args:
+        modalities: As for ``FusionClassifier``.
+        encoders: As for ``FusionClassifier``, clones for every target; those left out, and all if None, are linear, a
+            ``TabularEncoder``.
+        edges: Pairs of targets that depend on each other beyond what is seen; an empty list for none, which leaves one
+            classifier a target. None learns them: pairs are ranked by how far the errors of both go together, the
+            maximum spanning tree first, and the likelihood of held-out training rows says how many are taken.
+        hierarchy: By child its parent, targets of two classes: the second class of the child (sorted, as in
+            ``classes_``) implies the second class of the parent, and no other joint state is possible.
+        joint_encoder: A classifier that reads the columns of all tables side by side, one more expert of rows with two
+            modalities or more. ``"default"`` is a linear one over the modalities without encoders of their own; None is
+            none.
+        random_state: Seed of folds and subsets, and of encoders that draw and have no seed of their own.
+
+    Attributes:
+        targets_: The columns of y.
+        classes_: By target its labels, sorted.
+        modalities_: Names of the modalities.
+        experts_: By target its fitted ``TargetExperts``.
+        edges_: The pairs of targets that have an edge, in the order in which they were taken.
+        losses_: By number of edges that was compared, the mean joint negative log-likelihood of held-out rows, in nats.
+        graph_: The factor graph; its variables are named as the columns of y, as text.
+        model_: The fitted ``GraphFusion`` over scores.
+
+    Example:
+        >>> import pandas as pd
+        >>> X = pd.DataFrame({"glucose": np.arange(40.0), "pulse": np.arange(40.0) % 4})
+        >>> y = pd.DataFrame({"diabetes": np.arange(40) > 19, "neuropathy": np.arange(40) > 29})
+        >>> groups = {"laboratory": ["glucose"], "vitals": ["pulse"]}
+        >>> model = JointFusionClassifier(groups, hierarchy={"neuropathy": "diabetes"}, random_state=0).fit(X, y)
+        >>> model.predict_joint(X[5::20]).to_numpy().tolist()
+        [[False, False], [True, False]]
+
+    Reference: Lafferty, McCallum and Pereira (2001), Conditional random fields; Ghamrawi and McCallum (2005),
+    Collective multi-label classification.
+    """
+
+    def __init__(
+        self,
+        modalities: Modalities = None,
+        encoders: Any = None,
+        edges: Sequence[tuple[Any, Any]] | None = None,
+        hierarchy: Mapping[Any, Any] | None = None,
+        joint_encoder: Any = "default",
+        random_state: Any = None,
+    ) -> None:
+        self.modalities = modalities
+        self.encoders = encoders
+        self.edges = edges
+        self.hierarchy = hierarchy
+        self.joint_encoder = joint_encoder
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: pd.DataFrame) -> JointFusionClassifier:
+        """Fit the experts of every target, choose the edges, and fit the graph.
+
+        Args:
+            X: As for ``FusionClassifier``.
+            y: A column per target, of two classes or more; NaN, None and NA are unknown labels. A row that knows none
+                teaches nothing.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            TypeError: If y is no DataFrame, or the labels of a column are of several types.
+            ValueError: If a column has one class, edges or hierarchy name what is no target, or labels contradict the
+                hierarchy; and as for ``FusionClassifier``.
+        """
+        if y is None:
+            raise ValueError("JointFusionClassifier requires y to be passed, but the target y is None.")
+        batch = as_batch(self, X, self.modalities)
+        y = checked_table(y, len(batch))
+        self.classes_ = classes_of(y)
+        self.targets_ = list(self.classes_)
+        self._hierarchy = checked_hierarchy(self.hierarchy, self.classes_)
+        given = None if self.edges is None else checked_edges(self.edges, self.targets_)
+        states = states_of(y, self.classes_)
+        check_consistent(states, self._hierarchy)
+        rows = np.flatnonzero(np.any([each >= 0 for each in states.values()], axis=0))
+        batch, states = batch[rows], {name: each[rows] for name, each in states.items()}
+        self.modalities_ = batch.modalities
+        self._template = batch[[]]
+        generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
+        scored = ScoredRows(self._cross_fitted(batch, states, generator), np.zeros(len(rows), dtype=np.int64))
+        frequencies = {name: self._frequencies(name, each) for name, each in states.items()}
+        self.losses_: dict[int, float] = {}
+        if given is None:
+            given = self._learned_edges(scored, states, frequencies, draw_seed(generator))
+        self.edges_ = given
+        self.model_ = trained(self._candidate(given, frequencies), scored, np.arange(len(rows)), _nothing).eval()
+        self.graph_ = self.model_.graph
+        return self
+
+    def predict_proba(self, X: Any) -> pd.DataFrame:
+        """Marginal probabilities, a row a row; columns (target, class), the classes of a target sum to 1.
+
+        Example:
+            >>> import pandas as pd
+            >>> y = pd.DataFrame({"flu": [0, 0, 1, 1] * 5, "fever": [0, 1, 1, 1] * 5})
+            >>> model = JointFusionClassifier(random_state=0).fit({"cough": np.arange(20.0) % 4}, y)
+            >>> model.predict_proba([{}]).round(1)  # nothing was seen: the prior
+               flu      fever
+                 0    1     0    1
+            0  0.5  0.5   0.2  0.8
+        """
+        import pandas as pd
+
+        found = self._marginals(X)
+        columns = [(name, label) for name in self.targets_ for label in self.classes_[name].tolist()]
+        index = pd.MultiIndex.from_tuples(columns, names=["target", "class"])
+        return pd.DataFrame(np.concatenate(list(found.values()), axis=1), _index(X), index)
+
+    def predict(self, X: Any) -> pd.DataFrame:
+        """By target the most probable class of each row, each by itself: what gets most labels right.
+
+        Decisions of several targets may be impossible together; ``predict_joint`` decides on all at once.
+        """
+        return self._labels(X, {name: each.argmax(1) for name, each in self._marginals(X).items()})
+
+    def predict_joint(self, X: Any) -> pd.DataFrame:
+        """The most probable labels of all targets of each row together, the joint MAP: what gets most rows right."""
+        with torch.no_grad():
+            found = best_assignment(self.model_, self._scored(X))
+        return self._labels(X, {name: found[str(name)].numpy() for name in self.targets_})
+
+    def joint_log_likelihood(self, X: Any, y: pd.DataFrame) -> np.ndarray:
+        """The log-probability ``(rows,)`` in nats of the known labels of each row together, given its modalities.
+
+        Args:
+            X: As for ``fit``.
+            y: Labels as in ``fit``; columns may be left out. A row that knows none has 0, labels that contradict the
+                hierarchy have ``-inf``.
+
+        Raises:
+            TypeError: If y is no DataFrame.
+            ValueError: If a column is no target, or a label no class of it.
+        """
+        scored = self._scored(X)
+        states = states_of(checked_table(y, len(scored)), self.classes_)
+        with torch.no_grad():
+            return self.model_.log_likelihood(_with_targets(scored, states)).numpy()
+
+    def score(self, X: Any, y: pd.DataFrame) -> float:
+        """The share of rows all of whose known labels ``predict_joint`` gets right (subset accuracy)."""
+        found, states = self.predict_joint(X), states_of(checked_table(y, len(X)), self.classes_)
+        expected = states_of(found, self.classes_)
+        right = [(states[name] < 0) | (states[name] == expected[name]) for name in self.targets_]
+        return float(np.all(right, axis=0).mean())
+
+    def _marginals(self, X: Any) -> dict[Any, np.ndarray]:
+        scored = self._scored(X)
+        with torch.no_grad():
+            found = self.model_(scored)
+        return {name: found[str(name)].exp().numpy() for name in self.targets_}
+
+    def _labels(self, X: Any, states: Mapping[Any, np.ndarray]) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({name: self.classes_[name][states[name]] for name in self.targets_}, _index(X))
+
+    def _scored(self, X: Any) -> ModalityBatch:
+        check_is_fitted(self)
+        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        return _together(batch, {name: each.say(batch) for name, each in self.experts_.items()})
+
+    def _frequencies(self, name: Any, states: np.ndarray) -> np.ndarray:
+        counts = np.bincount(states[states >= 0], minlength=len(self.classes_[name])) + _PSEUDO_COUNT
+        return counts / counts.sum()
+
+    def _cross_fitted(
+        self, batch: ModalityBatch, states: Mapping[Any, np.ndarray], generator: torch.Generator
+    ) -> list[ModalityBatch]:
+        """The rows under each subset of their modalities: what the experts of every target say out of fold.
+
+        A row that does not know a label was shown to no expert of it, so all of them may speak of it.
+        """
+        drawn = [random_subsets(batch, generator).present for _ in range(_SUBSETS_PER_ROW - 2)]
+        none = {name: torch.zeros_like(mask) for name, mask in batch.present.items()}
+        kept = [dict(batch.present), *drawn, none]
+        self.experts_ = {}
+        said: list[dict[Any, ModalityBatch]] = [{} for _ in kept]
+        for name, known in states.items():
+            rows, others = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
+            subsets = [{modality: mask[rows] for modality, mask in each.items()} for each in kept]
+            experts = TargetExperts(self.encoders, self.joint_encoder, subsets, draw_seed(generator))
+            self.experts_[name] = experts.fit(batch[rows], known[rows])
+            for i, each in enumerate(kept):
+                new = experts.say(batch[others].keep({modality: mask[others] for modality, mask in each.items()}))
+                order = np.argsort(np.concatenate([rows, others]))
+                said[i][name] = _stacked(experts.scored_[i], new)[order]
+            experts.subsets, experts.scored_ = (), []
+        return [_with_targets(_together(batch.keep(each), by), states) for each, by in zip(kept, said, strict=True)]
+
+    def _learned_edges(
+        self, scored: ScoredRows, states: Mapping[Any, np.ndarray], frequencies: Mapping[Any, np.ndarray], seed: int
+    ) -> list[Edge]:
+        variables, always = self._variables(), [(str(a), str(b)) for a, b in self._hierarchy.items()]
+        alone = self._candidate([], frequencies)
+        everyone = np.arange(len(scored.states))
+        with torch.no_grad():
+            found = trained(alone, scored, everyone, _nothing)(scored.of(alone.sources, everyone))
+        repeated = {str(name): np.tile(each, len(scored.subsets)) for name, each in states.items()}
+        gains = edge_gains({name: each.exp().numpy() for name, each in found.items()}, repeated)
+        ranked, num_tree = ranked_edges(variables, gains, always)
+        by_name = {str(name): name for name in self.targets_}
+        edges = [(by_name[a], by_name[b]) for a, b in ranked]
+        best = 0
+        for count in nested_counts(num_tree, len(edges)):
+            candidate = self._candidate(edges[:count], frequencies)
+            self.losses_[count] = held_out_losses([candidate], scored, seed, _nothing)[candidate.name]
+            if self.losses_[count] > self.losses_[best]:
+                break
+            best = count
+        return edges[:best]
+
+    def _candidate(self, edges: Sequence[Edge], frequencies: Mapping[Any, np.ndarray]) -> Candidate:
+        groups = {str(name): _groups(str(name), each) for name, each in self.experts_.items()}
+        make = partial(
+            joint_model,
+            self._variables(),
+            {str(name): each for name, each in frequencies.items()},
+            groups,
+            list(self.modalities_),
+            [(str(a), str(b)) for a, b in edges],
+            {str(child): str(parent) for child, parent in self._hierarchy.items()},
+        )
+        names = [*self.modalities_, *(name for each in groups.values() for name in each)]
+        check_unique("the names of modalities and of scores", names)
+        return Candidate(f"{len(edges)} edges", make, tuple(names))
+
+    def _variables(self) -> list[Variable]:
+        return [Variable(str(name), len(labels)) for name, labels in self.classes_.items()]
+
+
+def _groups(target: str, experts: TargetExperts) -> dict[str, str]:
+    """By source of one target, as the graph knows it, the modality that it reads, or itself."""
+    names = [*experts.sources_, *([] if experts.joint_ is None else [ALL_COLUMNS])]
+    return {f"{source} of {target!r}": experts.sources_.get(source, source) for source in names}
+
+
+def _together(batch: ModalityBatch, said: Mapping[Any, ModalityBatch]) -> ModalityBatch:
+    """The scores of all targets, and, by modality, which rows have it."""
+    nothing = torch.zeros(len(batch), 1, dtype=torch.float64)
+    inputs, present = dict.fromkeys(batch.modalities, nothing), dict(batch.present)
+    for name, each in said.items():
+        inputs |= {f"{source} of {str(name)!r}": values for source, values in each.inputs.items()}
+        present |= {f"{source} of {str(name)!r}": mask for source, mask in each.present.items()}
+    return ModalityBatch(inputs, present)
+
+
+def _with_targets(scored: ModalityBatch, states: Mapping[Any, np.ndarray]) -> ModalityBatch:
+    targets = {str(name): torch.from_numpy(each) for name, each in states.items()}
+    return ModalityBatch(scored.inputs, scored.present, targets)
+
+
+def _stacked(first: ModalityBatch, second: ModalityBatch) -> ModalityBatch:
+    """The rows of one batch, then those of another."""
+    return ModalityBatch(
+        {name: torch.cat([values, second.inputs[name]]) for name, values in first.inputs.items()},
+        {name: torch.cat([mask, second.present[name]]) for name, mask in first.present.items()},
+    )
+
+
+def _index(X: Any) -> Any:
+    return X.index if is_frame(X) else None
+
+
+def _nothing(model: GraphFusion) -> None:
+    """Leaves a model as it is."""

@@ -1,0 +1,248 @@
+"""What exact inference would do, and what it would take, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log2, prod
+
+import torch
+from torch import Tensor
+
+from ..checks import check_known, check_names, check_type
+from ..graph import FactorGraph
+from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
+
+_BYTES = 8  # of an entry of a row's tables, in double precision
+_NAMED = 4  # variables that are named before a list is cut
+_SUMS_TO_ONE = 1e-12
+
+Table = tuple[tuple[str, ...], int]  # hidden variables that a clique joins; the joint states it sends on, 0 if none
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a query takes; printed, it explains itself.
+
+    Args:
+        targets: Variables asked for.
+        observed: Variables observed, whatever their states.
+        order: Variables as they are eliminated.
+        width: Variables in the largest clique, less one.
+        cliques: Variables of every clique.
+        num_entries: Joint states of all cliques, nothing observed.
+        num_sliced: Joint states of all cliques over hidden variables.
+        num_row: Entries of all tables of a row, messages included: hidden variables that bear on the targets.
+        num_largest: Joint states of the largest of these tables.
+        pruned: Hidden variables that do not bear on the targets: what they would add sums to one, or is cut off.
+        bytes_row: What these tables take in double precision, one row at a time.
+        bytes_dense: What a row takes where all tables are kept, in logarithms.
+        memory_budget: Bytes that may be taken.
+        executor: ``"rows"``, one by one in compiled loops, or ``"logarithms"``, all rows together with all tables.
+        reason: Why this executor.
+    """
+
+    targets: tuple[str, ...]
+    observed: tuple[str, ...]
+    order: tuple[str, ...]
+    width: int
+    cliques: tuple[tuple[str, ...], ...]
+    num_entries: int
+    num_sliced: int
+    num_row: int
+    num_largest: int
+    pruned: tuple[str, ...]
+    bytes_row: int
+    bytes_dense: int
+    memory_budget: int
+    executor: str
+    reason: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether one row stays within the memory budget."""
+        return (self.bytes_row if self.executor == "rows" else self.bytes_dense) <= self.memory_budget
+
+    def __str__(self) -> str:
+        num_variables = len(self.order)
+        asked = "every variable" if len(self.targets) == num_variables else _some(self.targets)
+        rows = self.executor == "rows"
+        needed = self.bytes_row if rows else self.bytes_dense
+        verdict = "fits" if self.fits else "does not fit"
+        lines = {
+            "graph": f"{num_variables} variables, {len(self.cliques)} cliques of at most {self.width + 1} (width {self.width})",
+            "eliminated first": _some(self.order),
+            "asked for": asked,
+            "observed": _some(self.observed),
+            "dense": f"{_count(self.num_entries)} joint states in all cliques",
+            "sliced": f"{_count(self.num_sliced)} joint states once the observed variables are cut out",
+            "pruned": _some(self.pruned) + (" (these do not bear on what is asked)" if self.pruned else ""),
+            "left for a row": f"{_count(self.num_row)} entries in all tables, messages included",
+            "largest table": f"{_count(self.num_largest)} joint states, {_size(_BYTES * self.num_largest)}",
+            "executor": f"{self.executor}: {self.reason}",
+            "memory": f"{_size(needed)} a row, {verdict} into {_size(self.memory_budget)}",
+        }
+        return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
+
+
+def make_plan(
+    graph: FactorGraph,
+    observed: Sequence[str],
+    targets: Sequence[str] | None,
+    log_potentials: Mapping[str, Tensor] | None,
+    memory_budget: int,
+) -> Plan:
+    """The plan of a query; arguments are those of ``VariableElimination.plan``."""
+    check_type("graph", graph, FactorGraph, "be a FactorGraph")
+    names = graph.variable_names if targets is None else check_names("targets", targets)
+    seen = check_names("evidence_names", observed)
+    for argument, each in (("each of targets", names), ("each of evidence_names", seen)):
+        for name in each:
+            check_known(argument, name, graph.num_states)
+    potentials = {} if log_potentials is None else log_potentials
+    for name in potentials:
+        check_known("each factor in log_potentials", name, graph.scopes)
+    tree = clique_tree(graph)
+    hidden = set(graph.variable_names).difference(seen)
+    scopes = [factor.scope for factor in graph.factors]
+    relevant = relevant_scopes(scopes, summing_to_one(graph, potentials), hidden, names)
+    directed = clique_tree_towards(graph, names[0]) if len(names) == 1 else tree
+    tables = row_tables(directed, scopes, relevant, hidden)
+    sizes = [graph.size(dims) for dims, _ in tables]
+    read = set().union(*(scopes[f] for f in relevant))
+    executor, reason = _executor(tree, potentials)
+    itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)
+    return Plan(
+        targets=tuple(names),
+        observed=tuple(seen),
+        order=tuple(_eliminated(tree)),
+        width=max(map(len, tree.cliques), default=1) - 1,
+        cliques=tree.cliques,
+        num_entries=tree.num_entries,
+        num_sliced=sum(graph.size(hidden.intersection(clique)) for clique in tree.cliques),
+        num_row=num_entries(graph, tables),
+        num_largest=max(sizes, default=0),
+        pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
+        bytes_row=_BYTES * num_entries(graph, tables),
+        bytes_dense=2 * itemsize * tree.num_entries,
+        memory_budget=memory_budget,
+        executor=executor,
+        reason=reason,
+    )
+
+
+def summing_to_one(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> set[int]:
+    """Positions of the factors whose table, the same in every row, sums to one over its last variable."""
+    found = set()
+    for f, (name, scope) in enumerate(graph.scopes.items()):
+        if name in log_potentials and scope and log_potentials[name].ndim == len(scope):
+            sums = log_potentials[name].detach().double().exp().sum(-1)
+            if bool((sums - 1).abs().max() < _SUMS_TO_ONE):
+                found.add(f)
+    return found
+
+
+def relevant_scopes(
+    scopes: Sequence[Sequence[str]],
+    closed: Collection[int],
+    hidden: Collection[str],
+    targets: Sequence[str],
+    whole: bool = False,
+) -> list[int]:
+    """Positions of the scopes that bear on the targets, or on the sum over all assignments if the whole is wanted.
+
+    A factor that sums to one over a hidden variable that no other reads is left out, and then whatever that leaves
+    alone; of the others, those that hidden variables connect with the targets are kept.
+
+    Reference: Shachter (1998), Bayes-ball: the rational pastime.
+    """
+    readers: dict[str, set[int]] = {}
+    for f, scope in enumerate(scopes):
+        for name in scope:
+            readers.setdefault(name, set()).add(f)
+    waiting, kept = [f for f in closed if scopes[f][-1] in hidden], set(range(len(scopes)))
+    while waiting:
+        f = waiting.pop()
+        child = scopes[f][-1]
+        if f not in kept or len(readers[child]) > 1 or child not in hidden or child in targets:
+            continue
+        kept.discard(f)
+        for name in scopes[f]:
+            readers[name].discard(f)
+            waiting += [other for other in readers[name] if other in closed]
+    if whole:
+        return sorted(kept)
+    reached, stack = set(), [name for name in targets if name in hidden]
+    seen = set(stack)
+    while stack:
+        for f in readers.get(stack.pop(), set()) - reached:
+            reached.add(f)
+            fresh = [name for name in scopes[f] if name in hidden and name not in seen]
+            seen.update(fresh)
+            stack += fresh
+    return sorted(reached)
+
+
+def row_tables(
+    tree: CliqueTree, scopes: Sequence[tuple[str, ...]], relevant: Iterable[int], hidden: Collection[str]
+) -> list[Table]:
+    """The tables of a row: what every clique joins of the hidden variables, and how much of it is sent on."""
+    found: list[Table] = []
+    met: list[list[set[str]]] = [[] for _ in tree.cliques]
+    for f in relevant:
+        if scopes[f]:
+            met[tree.home(scopes[f])].append({name for name in scopes[f] if name in hidden})
+    for clique, parent, separator, parts in zip(tree.cliques, tree.parents, tree.separators, met, strict=True):
+        if not parts:
+            continue
+        joined = set().union(*parts)
+        sent = joined.intersection(separator)
+        if sent == joined and sent and len(parts) == 1:
+            met[parent].append(sent)
+        elif joined:
+            size = prod(tree.num_states[name] for name in sent) if sent else 0
+            found.append((tuple(name for name in clique if name in joined), size))
+            if sent:
+                met[parent].append(sent)
+    return found
+
+
+def num_entries(graph: FactorGraph, tables: Iterable[Table]) -> int:
+    """Entries of tables and of what they send."""
+    return sum(graph.size(joined) + sent for joined, sent in tables)
+
+
+def _eliminated(tree: CliqueTree) -> list[str]:
+    order = []
+    for clique, separator in zip(tree.cliques, tree.separators, strict=True):
+        order += [name for name in clique if name not in set(separator)]
+    return order
+
+
+def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor]) -> tuple[str, str]:
+    tables = log_potentials.values()
+    if len(tree.cliques) == 1:
+        return "logarithms", "one clique, nothing to send"
+    if any(table.device.type != "cpu" for table in tables):
+        return "logarithms", "tables lie on another device than the processor"
+    if any(table.dtype not in (torch.float32, torch.float64) for table in tables):
+        return "logarithms", "tables are neither in single nor in double precision"
+    if any(table.requires_grad for table in tables):
+        return "logarithms", "tables are being learned, so marginals are differentiable"
+    return "rows", "several cliques, so each row is answered by a compiled loop over its own hidden variables"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", …" if len(names) > _NAMED else ""
+    return f"{len(names)}: {', '.join(names[:_NAMED])}{more}" if names else "none"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"about 2^{log2(number):.0f}"
+
+
+def _size(number: int) -> str:
+    for power, unit in enumerate(("bytes", "KiB", "MiB", "GiB", "TiB")):
+        if number < 1024 ** (power + 1):
+            return f"{number / 1024**power:,.{0 if not power else 1}f} {unit}"
+    return f"about 2^{log2(number) - 40:.0f} TiB"
