@@ -25,7 +25,17 @@ from .graph import (
     star,
     tree,
 )
-from .inference import Enumeration, InferenceMethod, Posterior, VariableElimination, decode, infer, log_score, sample
+from .inference import (
+    Enumeration,
+    InferenceMethod,
+    Plan,
+    Posterior,
+    VariableElimination,
+    decode,
+    infer,
+    log_score,
+    sample,
+)
 from .learning import FitSettings, cross_fit, every_subset_nll, fit, joint_nll, random_subset_nll, target_nll
 from .networks import Network, read_evidence, read_network, write_network
 from .potentials import (
@@ -45,6 +55,7 @@ if TYPE_CHECKING:
         EarlyFusionClassifier,
         FusionClassifier,
         HybridFusionClassifier,
+        JointFusionClassifier,
         KernelEncoder,
         LateFusionClassifier,
         MaskedNMF,
@@ -61,6 +72,7 @@ _LAZY = {  # scikit-learn is loaded when one of these is first used
     "EarlyFusionClassifier": "estimators",
     "FusionClassifier": "estimators",
     "HybridFusionClassifier": "estimators",
+    "JointFusionClassifier": "estimators",
     "KernelEncoder": "estimators",
     "LateFusionClassifier": "estimators",
     "MaskedNMF": "estimators",
@@ -89,6 +101,7 @@ __all__ = [
     "HybridFusion",
     "HybridFusionClassifier",
     "InferenceMethod",
+    "JointFusionClassifier",
     "JointPotential",
     "KernelEncoder",
     "LateFusion",
@@ -100,6 +113,7 @@ __all__ = [
     "ModalityBatch",
     "Network",
     "NeuralPotential",
+    "Plan",
     "Posterior",
     "Potential",
     "ScorePotential",

@@ -5,6 +5,7 @@ from .early_fusion_classifier import EarlyFusionClassifier
 from .factorization import MaskedNMF, MaskedSVD
 from .fusion_classifier import FusionClassifier
 from .hybrid_fusion_classifier import HybridFusionClassifier
+from .joint_fusion_classifier import JointFusionClassifier
 from .kernel_encoder import KernelEncoder
 from .late_fusion_classifier import LateFusionClassifier
 from .tabular_encoder import TabularEncoder
@@ -16,6 +17,7 @@ __all__ = [
     "EarlyFusionClassifier",
     "FusionClassifier",
     "HybridFusionClassifier",
+    "JointFusionClassifier",
     "KernelEncoder",
     "LateFusionClassifier",
     "MaskedNMF",

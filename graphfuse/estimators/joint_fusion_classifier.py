@@ -23,12 +23,14 @@ from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, as_batch, like
 from .label_table import check_consistent, checked_edges, checked_hierarchy, checked_table, classes_of, states_of
 from .target_experts import ALL_COLUMNS, TargetExperts
-from .target_graphs import Edge, edge_gains, joint_model, nested_counts, ranked_edges
+from .target_graphs import Edge, edge_gains, joint_model, ranked_edges
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SUBSETS_PER_ROW = 4  # of its modalities, under which each training row is seen: as it came, at random, none
+_SUBSETS_TO_CHOOSE = 2  # that serve while numbers of edges are compared
+_FIT: dict[str, Any] = {"max_steps": 60, "tolerance": 1e-6}
 _PSEUDO_COUNT = 0.5  # rows of each class that the frequencies of a target begin with
 
 
@@ -47,7 +49,8 @@ class JointFusionClassifier(BaseEstimator):
             ``TabularEncoder``.
         edges: Pairs of targets that depend on each other beyond what is seen; an empty list for none, which leaves one
             classifier a target. None learns them: pairs are ranked by how far the errors of both go together, the
-            maximum spanning tree first, and the likelihood of held-out training rows says how many are taken.
+            maximum spanning tree first, and the likelihood of held-out training rows says whether none is taken, the
+            tree, or all that exact inference answers quickly.
         hierarchy: By child its parent, targets of two classes: the second class of the child (sorted, as in
             ``classes_``) implies the second class of the parent, and no other joint state is possible.
         joint_encoder: A classifier that reads the columns of all tables side by side, one more expert of rows with two
@@ -69,8 +72,9 @@ class JointFusionClassifier(BaseEstimator):
         >>> import pandas as pd
         >>> X = pd.DataFrame({"glucose": np.arange(40.0), "pulse": np.arange(40.0) % 4})
         >>> y = pd.DataFrame({"diabetes": np.arange(40) > 19, "neuropathy": np.arange(40) > 29})
+        >>> settings = {"edges": [("diabetes", "neuropathy")], "hierarchy": {"neuropathy": "diabetes"}}
         >>> groups = {"laboratory": ["glucose"], "vitals": ["pulse"]}
-        >>> model = JointFusionClassifier(groups, hierarchy={"neuropathy": "diabetes"}, random_state=0).fit(X, y)
+        >>> model = JointFusionClassifier(groups, **settings, random_state=0).fit(X, y)
         >>> model.predict_joint(X[5::20]).to_numpy().tolist()
         [[False, False], [True, False]]
 
@@ -131,7 +135,9 @@ class JointFusionClassifier(BaseEstimator):
         if given is None:
             given = self._learned_edges(scored, states, frequencies, draw_seed(generator))
         self.edges_ = given
-        self.model_ = trained(self._candidate(given, frequencies), scored, np.arange(len(rows)), _nothing).eval()
+        self.model_ = trained(
+            self._candidate(given, frequencies), scored, np.arange(len(rows)), _nothing, **_FIT
+        ).eval()
         self.graph_ = self.model_.graph
         return self
 
@@ -141,11 +147,12 @@ class JointFusionClassifier(BaseEstimator):
         Example:
             >>> import pandas as pd
             >>> y = pd.DataFrame({"flu": [0, 0, 1, 1] * 5, "fever": [0, 1, 1, 1] * 5})
-            >>> model = JointFusionClassifier(random_state=0).fit({"cough": np.arange(20.0) % 4}, y)
+            >>> model = JointFusionClassifier(edges=[("flu", "fever")], random_state=0)
+            >>> model = model.fit({"cough": np.arange(20.0) % 4}, y)
             >>> model.predict_proba([{}]).round(1)  # nothing was seen: the prior
-               flu      fever
-                 0    1     0    1
-            0  0.5  0.5   0.2  0.8
+            target  flu      fever
+            class     0    1     0    1
+            0       0.5  0.5   0.2  0.8
         """
         import pandas as pd
 
@@ -241,21 +248,19 @@ class JointFusionClassifier(BaseEstimator):
         variables, always = self._variables(), [(str(a), str(b)) for a, b in self._hierarchy.items()]
         alone = self._candidate([], frequencies)
         everyone = np.arange(len(scored.states))
+        model = trained(alone, scored, everyone, _nothing, **_FIT)
         with torch.no_grad():
-            found = trained(alone, scored, everyone, _nothing)(scored.of(alone.sources, everyone))
+            found = model(scored.of(alone.sources, everyone))
         repeated = {str(name): np.tile(each, len(scored.subsets)) for name, each in states.items()}
         gains = edge_gains({name: each.exp().numpy() for name, each in found.items()}, repeated)
         ranked, num_tree = ranked_edges(variables, gains, always)
         by_name = {str(name): name for name in self.targets_}
         edges = [(by_name[a], by_name[b]) for a, b in ranked]
-        best = 0
-        for count in nested_counts(num_tree, len(edges)):
+        few = ScoredRows(scored.subsets[:_SUBSETS_TO_CHOOSE], scored.states)
+        for count in sorted({0, num_tree, len(edges)}):
             candidate = self._candidate(edges[:count], frequencies)
-            self.losses_[count] = held_out_losses([candidate], scored, seed, _nothing)[candidate.name]
-            if self.losses_[count] > self.losses_[best]:
-                break
-            best = count
-        return edges[:best]
+            self.losses_[count] = held_out_losses([candidate], few, seed, _nothing)[candidate.name]
+        return edges[: min(self.losses_, key=lambda count: self.losses_[count])]
 
     def _candidate(self, edges: Sequence[Edge], frequencies: Mapping[Any, np.ndarray]) -> Candidate:
         groups = {str(name): _groups(str(name), each) for name, each in self.experts_.items()}

@@ -81,7 +81,8 @@ def states_of(y: pd.DataFrame, classes: Mapping[Any, np.ndarray]) -> dict[Any, n
             label = column.iloc[row]
             if label not in places:
                 must = f"hold the classes of fit, {listed(labels.tolist())}"
-                raise invalid(f"y[{name!r}]", must, f"{label!r} in row {row}")
+                found = label.item() if isinstance(label, np.generic) else label
+                raise invalid(f"y[{name!r}]", must, f"{found!r} in row {row}")
             states[name][row] = places[label]
     return states
 

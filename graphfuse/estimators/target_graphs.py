@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
 from math import inf
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..potentials import CorrelatedScorePotential, JointPotential, Potential, Sc
 Edge = tuple[str, str]
 
 _MOST_CAUSES = 2  # latent causes behind the scores of one target
-_MOST_STATES = 64  # joint states of a clique of targets, up to which edges are added
+_MOST_ENTRIES = 256  # joint states of all cliques of targets together, up to which edges are added
 
 
 class PresencePotential(JointPotential):
@@ -130,8 +130,8 @@ def ranked_edges(
 ) -> tuple[list[Edge], int]:
     """Pairs in the order in which they are added, and how many of them make the spanning tree of most gain.
 
-    After the tree come the others, the best first; one that would join more targets in a clique than exact inference
-    answers quickly, beyond 64 joint states, is left out.
+    After the tree come the others, the best first; one with which exact inference would become slow, beyond 256 joint
+    states of all cliques together, is left out if it is not of the tree.
 
     Args:
         targets: Variables.
@@ -145,28 +145,16 @@ def ranked_edges(
     chosen: list[Edge] = []
     for pair in order:
         first, second = (part[name] for name in pair)
-        if first != second and _is_cheap(targets, [*always, *chosen, pair]):
+        if first != second:
             part = {name: first if root == second else root for name, root in part.items()}
             chosen.append(pair)
     num_tree = len(chosen)
     for pair in order:
-        if pair not in chosen and _is_cheap(targets, [*always, *chosen, pair]):
+        if pair not in chosen and _cost(targets, [*always, *chosen, pair]) <= _MOST_ENTRIES:
             chosen.append(pair)
     return chosen, num_tree
 
 
-def nested_counts(num_tree: int, num_all: int) -> list[int]:
-    """How many of the ranked edges are tried, one after the other: none, the tree, then twice, thrice as many.
-
-    Example:
-        >>> nested_counts(5, 12)
-        [0, 5, 10, 12]
-    """
-    counts = [*range(0, num_all, num_tree or 1), num_all]
-    return [count for count, after in pairwise([*counts, -1]) if count != after]
-
-
-def _is_cheap(targets: Sequence[Variable], edges: Sequence[Edge]) -> bool:
-    graph = FactorGraph(targets, [Factor(f"edge {i}", pair) for i, pair in enumerate(edges)])
-    most = max(_MOST_STATES, *(graph.size(pair) for pair in edges))
-    return max(graph.size(clique) for clique in clique_tree(graph).cliques) <= most
+def _cost(targets: Sequence[Variable], edges: Sequence[Edge]) -> int:
+    """Joint states of all cliques of a graph with these edges."""
+    return clique_tree(FactorGraph(targets, [Factor(f"edge {i}", pair) for i, pair in enumerate(edges)])).num_entries

@@ -45,7 +45,6 @@ class CliqueTree:
         return home
 
 
-@lru_cache(maxsize=256)
 def clique_tree(graph: FactorGraph, together: tuple[str, ...] = (), seconds: float = 0.0) -> CliqueTree:
     """The clique tree of the cheapest order found, with the variables ``together`` in one clique.
 
@@ -54,6 +53,11 @@ def clique_tree(graph: FactorGraph, together: tuple[str, ...] = (), seconds: flo
 
     Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabilities on graphical structures.
     """
+    return _planned(graph, together, seconds)  # one entry however the arguments were written
+
+
+@lru_cache(maxsize=256)
+def _planned(graph: FactorGraph, together: tuple[str, ...], seconds: float) -> CliqueTree:
     around = interaction(graph.num_states, [*(factor.scope for factor in graph.factors), together])
     return _tree(around, best_order(around, seconds), graph.num_states)
 

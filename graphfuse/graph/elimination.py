@@ -100,7 +100,7 @@ def eliminate(
     joint = [size * prod([sizes[u] for u in around]) for size, around in zip(sizes, near, strict=True)]
     costs = _fill_costs(near, weights) if weights else [0] * len(near)
     totals = [sum([weights[u] for u in around]) for around in near] if weights else []
-    exact = bool(weights) and min(weights) > 0  # no cost means no edge
+    exact = weights is not None and min(weights, default=1) > 0  # no cost means no edge
     current = list(zip(costs, joint, range(len(near)), strict=True))
     queue = list(current)
     heapify(queue)

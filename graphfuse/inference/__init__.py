@@ -2,6 +2,7 @@
 
 from .enumeration import Enumeration
 from .method import InferenceMethod
+from .plan import Plan
 from .posterior import Posterior
 from .queries import decode, infer, log_score, sample
 from .variable_elimination import VariableElimination
@@ -9,6 +10,7 @@ from .variable_elimination import VariableElimination
 __all__ = [
     "Enumeration",
     "InferenceMethod",
+    "Plan",
     "Posterior",
     "VariableElimination",
     "decode",

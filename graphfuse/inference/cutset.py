@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -16,13 +16,14 @@ from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
 from ..logspace import logsumexp, subtract
-from .method import InferenceMethod
-from .plan import num_entries, relevant_scopes, row_tables, summing_to_one
+from .plan import Table, gibibytes, in_words, num_entries, relevant_scopes, row_tables, summing_to_one
 from .posterior import Posterior
 
-MOST_WORK = 2**34  # entries over all rows and all states that are fixed, about a minute
 _BYTES = 8  # of an entry of a row's tables
 _AT_ONCE = 512  # conditioned rows in one call
+
+
+Answer = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class Conditioned:
     """A query answered by cutset conditioning: every group of rows that hide the same variables has its own cutset.
 
     Each joint state of a cutset is observed in turn. Log-partitions add up, and marginals are their mean weighted by
-    them. Time is multiplied by the joint states of the cutset, memory is not. It works through a method that cuts
-    out what is observed, by evidence alone.
+    them. Time is multiplied by the joint states of the cutset, memory is not. Whoever answers is told by evidence,
+    and saves memory if it cuts out what is observed.
 
     Args:
         graph: The factorization.
         log_potentials: By factor name, ``(*batch, *scope)`` in nats.
         evidence: What was observed.
-        method: Answers the conditioned queries.
+        answer: Answers the conditioned queries, as the ``run`` of a method.
         memory_budget: Bytes that the tables of a conditioned row may take.
         most_work: Entries of tables that all conditioned rows together may take; a costlier query is refused before it
             starts.
@@ -65,13 +66,13 @@ class Conditioned:
     Example:
         >>> from graphfuse import Variable, VariableElimination, markov_network
         >>> names = ["a", "b", "c", "d"]
-        >>> ring = markov_network([Variable(name, 3) for name in names], [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")])
-        >>> same = {name: 2 * torch.eye(3) if len(scope) == 2 else torch.zeros(3) for name, scope in ring.scopes.items()}
-        >>> query = Conditioned(ring, same, Evidence(), VariableElimination(), memory_budget=200)
+        >>> ring = markov_network([Variable(name, 3) for name in names], map(tuple, ["ab", "bc", "cd", "da"]))
+        >>> same = {name: torch.eye(3) if len(scope) == 2 else torch.zeros(3) for name, scope in ring.scopes.items()}
+        >>> query = Conditioned(ring, same, Evidence(), VariableElimination().run, memory_budget=256)
         >>> query.cutset(frozenset(names), names).names
-        ('a',)
+        ('b',)
         >>> query.posterior(names).log_partition
-        tensor(8.8905)
+        tensor(6.2404)
 
     Reference: Pearl (1988), Probabilistic Reasoning in Intelligent Systems, section 4.4.2; Darwiche (2001), Recursive
     conditioning.
@@ -80,9 +81,9 @@ class Conditioned:
     graph: FactorGraph
     log_potentials: Mapping[str, Tensor]
     evidence: Evidence
-    method: InferenceMethod
+    answer: Answer
     memory_budget: int
-    most_work: int = MOST_WORK
+    most_work: int = 2**34
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, with the log-partition."""
@@ -111,7 +112,7 @@ class Conditioned:
                 clash |= (seen[name] >= 0) & (seen[name] != state)
             hard = {name: torch.full((self.num_rows,), state) for name, state in fixed.items()}
             evidence = Evidence({**self._hard, **hard}, self._soft)
-            query = Conditioned(self.graph, self._tables, evidence, self.method, self.memory_budget, self.most_work)
+            query = Conditioned(self.graph, self._tables, evidence, self.answer, self.memory_budget, self.most_work)
             sums.append(torch.where(clash, -torch.inf, query.log_partition()))
         table = torch.stack(sums, -1)
         return subtract(table, logsumexp(table, (-1,)).unsqueeze(-1)).reshape(*self.batch, *shape)
@@ -121,19 +122,20 @@ class Conditioned:
 
         The choice ends when tables fit the memory, or when the work is beyond what is allowed.
         """
-        left, chosen, conditions = set(hidden), [], 1
+        left, conditions = set(hidden), 1
+        chosen: list[str] = []
         while True:
             cost, tables = self._cost(left, targets)
             fits = _BYTES * cost <= self.memory_budget
-            if fits or conditions * cost > self.most_work * max(cost // max(self.memory_budget // _BYTES, 1), 1):
+            name = "" if fits or conditions * cost > self.most_work else self._best(tables, cost)
+            if not name:
                 return Cutset(tuple(chosen), conditions, cost, fits)
-            name = self._best(tables, cost)
             chosen.append(name)
             left.discard(name)
             conditions *= self.graph.num_states[name]
 
-    def _best(self, tables: Sequence[tuple[tuple[str, ...], int]], cost: int) -> str:
-        saved: dict[str, float] = {}
+    def _best(self, tables: Sequence[Table], cost: int) -> str:
+        saved: dict[str, int] = {}
         for joined, _ in tables:
             size = self.graph.size(joined)
             for name in joined:
@@ -143,74 +145,91 @@ class Conditioned:
             for name, part in saved.items()
             if self.graph.num_states[name] > 1
         }
-        return max(sorted(gains), key=gains.__getitem__)
+        return max(sorted(gains), key=gains.__getitem__, default="")
 
-    def _cost(self, hidden: set[str], targets: Sequence[str]) -> tuple[int, list[tuple[tuple[str, ...], int]]]:
+    def _cost(self, hidden: Collection[str], targets: Sequence[str], with_sum: bool = True) -> tuple[int, list[Table]]:
         """Entries of a row in the costlier of the two queries, for the sum and for the marginals, and its tables."""
-        closed = {f for f in self._closed if self._scopes[f][-1] in hidden}
+        key = frozenset(hidden), tuple(targets), with_sum
+        if key in self._costs:
+            return self._costs[key]
         options = []
-        for tree, asked, whole in self._queries(targets):
-            relevant = relevant_scopes(self._scopes, closed, hidden, asked, whole)
+        for tree, asked, whole in self._queries(targets, with_sum):
+            relevant = relevant_scopes(self._scopes, self._closed, hidden, asked, whole)
             tables = row_tables(tree, self._scopes, relevant, hidden)
-            options.append((num_entries(self.graph, tables), tables))
-        return max(options, key=lambda option: option[0])
+            options.append((num_entries(self.graph, tables, two_way=len(asked) > 1), tables))
+        self._costs[key] = max(options, key=lambda option: option[0])
+        return self._costs[key]
 
-    def _queries(self, targets: Sequence[str]) -> Iterator[tuple[CliqueTree, Sequence[str], bool]]:
-        yield clique_tree(self.graph), (), True
+    def _queries(self, targets: Sequence[str], with_sum: bool) -> Iterator[tuple[CliqueTree, Sequence[str], bool]]:
+        if with_sum or not targets:
+            yield clique_tree(self.graph), (), True
         if len(targets) == 1:
             yield clique_tree_towards(self.graph, targets[0]), targets, False
         elif targets:
             yield clique_tree(self.graph), targets, len(targets) == len(self.graph.variables)
 
+    def refuse_hopeless(self, targets: Sequence[str]) -> None:
+        """Refuse at once what the row with the most hidden variables makes too costly; cheap where all tables fit."""
+        if _BYTES * clique_tree(self.graph).num_entries <= self.memory_budget or not self.num_rows:
+            return
+        names = list(self.evidence.hard)
+        seen = torch.stack([self._hard[name] >= 0 for name in names], -1) if names else torch.zeros(self.num_rows, 0)
+        row = int(seen.sum(-1).argmin())
+        known = {name for name, shown in zip(names, seen[row].tolist(), strict=True) if shown}
+        hidden = frozenset(self.graph.variable_names) - known
+        if _BYTES * self._cost(hidden, targets, with_sum=False)[0] > self.memory_budget:
+            cutset = self.cutset(hidden, targets)
+            work = cutset.num_conditions * cutset.num_entries
+            if work > self.most_work or not cutset.fits:
+                raise self._refusal(work, row, known, targets)
+
     def _groups(self, targets: tuple[str, ...]) -> list[tuple[Tensor, Cutset]]:
         """Rows that hide the same variables, with their cutset."""
+        if not self.num_rows:
+            return []
         names = list(self.evidence.hard)
         seen = torch.stack([self._flat_states(name) >= 0 for name in names], -1) if names else None
         if seen is None:
             patterns, member = torch.zeros(1, 0, dtype=torch.bool), torch.zeros(self.num_rows, dtype=torch.int64)
         else:
             patterns, member = seen.unique(dim=0, return_inverse=True)
-        groups, work = [], 0
+        groups: list[tuple[Tensor, Cutset]] = []
+        work = 0
         for i, pattern in enumerate(patterns.tolist()):
             known = {name for name, shown in zip(names, pattern, strict=True) if shown}
             rows = torch.nonzero(member == i).flatten()
             cutset = self.cutset(frozenset(self.graph.variable_names) - known, targets)
             work += len(rows) * cutset.num_conditions * cutset.num_entries
             if work > self.most_work or not cutset.fits:
-                raise self._refusal(work, cutset, int(rows[0]))
+                raise self._refusal(work, int(rows[0]), known, targets)
             groups.append((rows, cutset))
         return groups
 
-    def _refusal(self, work: int, cutset: Cutset, row: int) -> Exception:
-        size = _BYTES * cutset.num_entries
-        found = f"{self.memory_budget / 2**30:,.3f} GiB, for row {row}, "
-        if cutset.fits:
-            found += f"which takes {cutset.num_conditions:,} conditions of {cutset.num_entries:,} entries each"
-        else:
-            found += (
-                f"which takes {size / 2**30:.3g} GiB even if {len(cutset.names)} of its variables are fixed in turn"
-            )
+    def _refusal(self, work: int, row: int, known: set[str], targets: Sequence[str]) -> Exception:
+        whole, _ = self._cost(frozenset(self.graph.variable_names) - known, targets)
         return invalid(
-            f"the memory_budget of {type(self.method).__name__}",
-            f"let the query be answered within {self.most_work:,} entries of tables (observe more variables, ask for "
-            "fewer rows or targets, or use an approximate method)",
-            found,
+            "the memory_budget of VariableElimination",
+            f"be at least {gibibytes(_BYTES * whole)}, for the hidden joint states of row {row} (to fix some of "
+            f"them in turn would take {in_words(work)} entries or more, of {in_words(self.most_work)} that most_work "
+            "allows; fewer rows or targets, or more observed variables, cost less)",
+            gibibytes(self.memory_budget),
             MemoryError,
         )
 
     def _answer(
         self, groups: Sequence[tuple[Tensor, Cutset]], targets: tuple[str, ...]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        order = torch.cat([rows for rows, _ in groups]) if groups else torch.zeros(0, dtype=torch.int64)
-        back = torch.argsort(order)
-        sums, marginals = [], {name: [] for name in targets}
+        sizes = self.graph.num_states
+        back = torch.argsort(torch.cat([torch.zeros(0, dtype=torch.int64), *(rows for rows, _ in groups)]))
+        like = next(iter(self.log_potentials.values()), torch.zeros(()))
+        sums = [like.new_zeros(0)]
+        marginals = {name: [like.new_zeros(0, sizes[name])] for name in targets}
         for rows, cutset in groups:
             for part in rows.split(_AT_ONCE):
                 total, found = self._conditioned(part, cutset, targets)
                 sums.append(total)
                 for name in targets:
                     marginals[name].append(found[name])
-        sizes = self.graph.num_states
         log_partition = torch.cat(sums)[back].reshape(self.batch)
         return log_partition, {
             name: torch.cat(parts)[back].reshape(*self.batch, sizes[name]) for name, parts in marginals.items()
@@ -222,14 +241,17 @@ class Conditioned:
         tables = {name: _taken(table, len(scopes[name]), rows) for name, table in self._tables.items()}
         hard = {name: states[rows] for name, states in self._hard.items()}
         soft = {name: _taken(table, 1, rows) for name, table in self._soft.items()}
-        conditions = torch.cartesian_prod(*(torch.arange(self.graph.num_states[name]) for name in cutset.names))
-        conditions = conditions.reshape(cutset.num_conditions, len(cutset.names))
         sums: list[Tensor] = []
         joints: dict[str, list[Tensor]] = {name: [] for name in targets}
-        for part in conditions.split(max(1, _AT_ONCE // len(rows))):
-            size = (len(part), len(rows))
-            fixed = {name: part[:, j, None].expand(size) for j, name in enumerate(cutset.names)}
-            found = self.method.run(self.graph, tables, Evidence({**hard, **fixed}, soft), targets)
+        at_once = max(1, _AT_ONCE // len(rows))
+        for start in range(0, cutset.num_conditions, at_once):
+            index = torch.arange(start, min(start + at_once, cutset.num_conditions))
+            size = (len(index), len(rows))
+            fixed = {}
+            for name in cutset.names:
+                fixed[name] = (index % self.graph.num_states[name]).unsqueeze(-1).expand(size)
+                index = index // self.graph.num_states[name]
+            found = self.answer(self.graph, tables, Evidence({**hard, **fixed}, soft), targets)
             total = found.log_partition.expand(size)
             sums.append(logsumexp(total, (0,)))
             for name in targets:
@@ -252,7 +274,7 @@ class Conditioned:
         ]
         return torch.broadcast_shapes(*shapes, self.evidence.batch_shape)
 
-    @property
+    @cached_property
     def num_rows(self) -> int:
         """Rows of the query."""
         return prod(self.batch)
@@ -264,6 +286,10 @@ class Conditioned:
     @cached_property
     def _closed(self) -> set[int]:
         return summing_to_one(self.graph, self.log_potentials)
+
+    @cached_property
+    def _costs(self) -> dict[tuple[frozenset[str], tuple[str, ...], bool], tuple[int, list[Table]]]:
+        return {}
 
     def _flat_states(self, name: str) -> Tensor:
         if name not in self.evidence.hard:

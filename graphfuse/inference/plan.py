@@ -16,6 +16,7 @@ from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
 _BYTES = 8  # of an entry of a row's tables, in double precision
 _NAMED = 4  # variables that are named before a list is cut
 _SUMS_TO_ONE = 1e-12
+_AT_ONCE = 256  # tables
 
 Table = tuple[tuple[str, ...], int]  # hidden variables that a clique joins; the joint states it sends on, 0 if none
 
@@ -70,17 +71,17 @@ class Plan:
         needed = self.bytes_row if rows else self.bytes_dense
         verdict = "fits" if self.fits else "does not fit"
         lines = {
-            "graph": f"{num_variables} variables, {len(self.cliques)} cliques of at most {self.width + 1} (width {self.width})",
+            "graph": f"{num_variables} variables, {len(self.cliques)} cliques, width {self.width}",
             "eliminated first": _some(self.order),
             "asked for": asked,
             "observed": _some(self.observed),
-            "dense": f"{_count(self.num_entries)} joint states in all cliques",
-            "sliced": f"{_count(self.num_sliced)} joint states once the observed variables are cut out",
+            "dense": f"{in_words(self.num_entries)} joint states in all cliques",
+            "sliced": f"{in_words(self.num_sliced)} joint states once the observed variables are cut out",
             "pruned": _some(self.pruned) + (" (these do not bear on what is asked)" if self.pruned else ""),
-            "left for a row": f"{_count(self.num_row)} entries in all tables, messages included",
-            "largest table": f"{_count(self.num_largest)} joint states, {_size(_BYTES * self.num_largest)}",
+            "left for a row": f"{in_words(self.num_row)} entries in all tables, messages included",
+            "largest table": f"{in_words(self.num_largest)} joint states, {bytes_in_words(_BYTES * self.num_largest)}",
             "executor": f"{self.executor}: {self.reason}",
-            "memory": f"{_size(needed)} a row, {verdict} into {_size(self.memory_budget)}",
+            "memory": f"{bytes_in_words(needed)} a row, {verdict} into {bytes_in_words(self.memory_budget)}",
         }
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
 
@@ -105,10 +106,12 @@ def make_plan(
     tree = clique_tree(graph)
     hidden = set(graph.variable_names).difference(seen)
     scopes = [factor.scope for factor in graph.factors]
-    relevant = relevant_scopes(scopes, summing_to_one(graph, potentials), hidden, names)
+    everything = len(names) == len(graph.variables)
+    relevant = relevant_scopes(scopes, summing_to_one(graph, potentials), hidden, names, everything)
     directed = clique_tree_towards(graph, names[0]) if len(names) == 1 else tree
     tables = row_tables(directed, scopes, relevant, hidden)
     sizes = [graph.size(dims) for dims, _ in tables]
+    entries = num_entries(graph, tables, two_way=len(names) > 1)
     read = set().union(*(scopes[f] for f in relevant))
     executor, reason = _executor(tree, potentials)
     itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)
@@ -120,10 +123,10 @@ def make_plan(
         cliques=tree.cliques,
         num_entries=tree.num_entries,
         num_sliced=sum(graph.size(hidden.intersection(clique)) for clique in tree.cliques),
-        num_row=num_entries(graph, tables),
+        num_row=entries,
         num_largest=max(sizes, default=0),
         pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
-        bytes_row=_BYTES * num_entries(graph, tables),
+        bytes_row=_BYTES * entries,
         bytes_dense=2 * itemsize * tree.num_entries,
         memory_budget=memory_budget,
         executor=executor,
@@ -133,12 +136,22 @@ def make_plan(
 
 def summing_to_one(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> set[int]:
     """Positions of the factors whose table, the same in every row, sums to one over its last variable."""
-    found = set()
+    alike: dict[tuple[torch.Size, torch.dtype, torch.device], list[tuple[int, Tensor]]] = {}
     for f, (name, scope) in enumerate(graph.scopes.items()):
-        if name in log_potentials and scope and log_potentials[name].ndim == len(scope):
-            sums = log_potentials[name].detach().double().exp().sum(-1)
-            if bool((sums - 1).abs().max() < _SUMS_TO_ONE):
-                found.add(f)
+        table = log_potentials.get(name)
+        if table is not None and scope and table.ndim == len(scope):
+            alike.setdefault((table.shape, table.dtype, table.device), []).append((f, table.detach()))
+    found = set()
+    for group in alike.values():  # small tables of one shape go together
+        for start in range(0, len(group), _AT_ONCE):
+            part = group[start : start + _AT_ONCE]
+            sums = torch.stack([table for _, table in part]).double().exp().sum(-1)
+            fits = (
+                ((sums - 1).abs() < _SUMS_TO_ONE).flatten(1).all(1)
+                if sums.ndim > 1
+                else (sums - 1).abs() < _SUMS_TO_ONE
+            )
+            found |= {f for (f, _), fit in zip(part, fits.tolist(), strict=True) if fit}
     return found
 
 
@@ -172,7 +185,8 @@ def relevant_scopes(
             waiting += [other for other in readers[name] if other in closed]
     if whole:
         return sorted(kept)
-    reached, stack = set(), [name for name in targets if name in hidden]
+    reached: set[int] = set()
+    stack = [name for name in targets if name in hidden]
     seen = set(stack)
     while stack:
         for f in readers.get(stack.pop(), set()) - reached:
@@ -207,9 +221,15 @@ def row_tables(
     return found
 
 
-def num_entries(graph: FactorGraph, tables: Iterable[Table]) -> int:
-    """Entries of tables and of what they send."""
-    return sum(graph.size(joined) + sent for joined, sent in tables)
+def num_entries(graph: FactorGraph, tables: Iterable[Table], two_way: bool) -> int:
+    """Entries that a row works on at most: its tables, what they send and, where messages return, one more of these."""
+    taken, most, widest = 2, 0, 0
+    for joined, sent in tables:
+        size = graph.size(joined)
+        most = max(most, taken + size + max(sent, 1))
+        taken += size + sent
+        widest = max(widest, sent)
+    return max(most, taken + widest if two_way else taken)
 
 
 def _eliminated(tree: CliqueTree) -> list[str]:
@@ -237,12 +257,19 @@ def _some(names: Sequence[str]) -> str:
     return f"{len(names)}: {', '.join(names[:_NAMED])}{more}" if names else "none"
 
 
-def _count(number: int) -> str:
+def in_words(number: int) -> str:
+    """A count as a person reads it, whatever its size."""
     return f"{number:,}" if number < 10**15 else f"about 2^{log2(number):.0f}"
 
 
-def _size(number: int) -> str:
+def bytes_in_words(number: int) -> str:
+    """Bytes as a person reads them."""
     for power, unit in enumerate(("bytes", "KiB", "MiB", "GiB", "TiB")):
         if number < 1024 ** (power + 1):
             return f"{number / 1024**power:,.{0 if not power else 1}f} {unit}"
     return f"about 2^{log2(number) - 40:.0f} TiB"
+
+
+def gibibytes(number: int) -> str:
+    """Bytes for a refusal."""
+    return f"{number / 2**30:,.3f} GiB" if number < 2**80 else f"about 2^{log2(number) - 30:.0f} GiB"

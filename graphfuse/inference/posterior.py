@@ -49,7 +49,8 @@ class Posterior:
     def log_joint(self, names: Sequence[str]) -> Tensor:
         """Log-probabilities ``(*batch, *names)`` of several variables together, in nats, given all the evidence.
 
-        They are ``-inf`` in every impossible row, whatever the targets were. Variables that share a clique cost nothing more; any other set is one more contraction.
+        They are ``-inf`` in every impossible row, whatever the targets were. Variables that share a clique cost nothing
+        more; any other set is one more contraction.
 
         Raises:
             ValueError: If a name is unknown or repeated.

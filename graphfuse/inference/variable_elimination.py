@@ -1,9 +1,10 @@
 """Exact inference by contraction along a clique tree: the default method."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,11 +14,15 @@ from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
 from .contraction import Contraction
+from .cutset import Conditioned
 from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
-from .plan import Plan, make_plan
+from .plan import Plan, gibibytes, in_words, make_plan
 from .posterior import Posterior
 from .rows.query import RowQuery, serves
 from .semiring import LogSemiring, MaxSemiring
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -25,13 +30,16 @@ class VariableElimination(InferenceMethod):
     """Exact on every graph; the cost grows with the joint states of the largest clique.
 
     Args:
-        memory_budget: Bytes that the clique tables of one query may take; a costlier query is refused before it
-            starts.
+        memory_budget: Bytes that the clique tables of one query may take.
+        most_work: Entries of tables that may be computed where a row takes more memory than there is, by fixing some of
+            its variables at each of their states in turn; 2**34 are about a minute, 0 does without. What takes more
+            memory and more work is refused before it starts.
 
     Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9 and 10.
     """
 
     memory_budget: int = 8 * 2**30
+    most_work: int = 2**34
 
     exact_on: ClassVar[str] = "all"
 
@@ -42,10 +50,17 @@ class VariableElimination(InferenceMethod):
         evidence: Evidence,
         targets: Sequence[str],
     ) -> Posterior:
-        if serves(graph, log_potentials, evidence):
-            query = RowQuery(graph, log_potentials, evidence, self.memory_budget, self._in_logs)
-            return query.posterior(targets)
-        return self._in_logs(graph, log_potentials, evidence, targets)
+        if not serves(graph, log_potentials, evidence):
+            return self._in_logs(graph, log_potentials, evidence, targets)
+        wide = Conditioned(graph, log_potentials, evidence, self._in_rows, self.memory_budget, self.most_work)
+        if targets:
+            wide.refuse_hopeless(targets)
+        found = _or_else(partial(self._in_rows, graph, log_potentials, evidence), wide.posterior)(targets)
+        return replace(
+            found,
+            _log_partition=_or_else(found._log_partition, wide.log_partition, partial(wide.refuse_hopeless, ())),
+            _log_joint=_or_else(found._log_joint, wide.log_joint),
+        )
 
     def plan(
         self,
@@ -76,6 +91,16 @@ class VariableElimination(InferenceMethod):
         Reference: Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6 and 9.
         """
         return make_plan(graph, evidence_names, targets, log_potentials, self.memory_budget)
+
+    def _in_rows(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+    ) -> Posterior:
+        """Rows one by one in compiled loops, each with the tables of its hidden variables."""
+        return RowQuery(graph, log_potentials, evidence, self.memory_budget, self._in_logs).posterior(targets)
 
     def _in_logs(
         self,
@@ -138,10 +163,25 @@ class VariableElimination(InferenceMethod):
         if cost > self.memory_budget:
             largest, num_rows = max(tree.cliques, key=graph.size), prod(batch_shape(factors))
             must = (
-                f"be at least {cost / 2**30:,.3f} GiB for {num_rows} rows on this graph (its largest clique joins "
-                f"{len(largest)} variables with {graph.size(largest):,} joint states"
+                f"be at least {gibibytes(cost)} for {num_rows} rows on this graph (its largest clique joins "
+                f"{len(largest)} variables with {in_words(graph.size(largest))} joint states"
             )
             must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
-            found = f"{self.memory_budget / 2**30:,.3f} GiB"
-            raise invalid("the memory_budget of VariableElimination", must, found, MemoryError)
+            raise invalid("the memory_budget of VariableElimination", must, gibibytes(self.memory_budget), MemoryError)
         return tree
+
+
+def _or_else(
+    ask: Callable[Given, Found], otherwise: Callable[Given, Found], check: Callable[[], None] = lambda: None
+) -> Callable[Given, Found]:
+    """After a check, the first of two ways that the memory admits."""
+
+    def either(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        check()
+        try:
+            return ask(*args, **kwargs)
+        except MemoryError:
+            pass  # the refusal of the other way says more
+        return otherwise(*args, **kwargs)
+
+    return either

@@ -1,4 +1,4 @@
-"""How does exact inference for many rows compare with pyAgrum?      python -m tests.benchmarks.against_pyagrum [NETWORK ...]
+"""How fast are many rows beside pyAgrum?      python -m tests.benchmarks.against_pyagrum [NETWORK ...]
 
 Every row hides its own half of the variables; both sides answer the same rows, one thread each, in process CPU time,
 in turns, medians of five for ours. pyAgrum (LazyPropagation, one engine whose evidence is replaced) is asked for fewer
@@ -35,9 +35,7 @@ SLOW = {"water": 60, "andes": 60, "link": 30, "munin1": 60}
 def main() -> None:
     torch.set_num_threads(1)
     chosen = sys.argv[1:] or [*TARGETS]
-    print(
-        f"{'network':>11} {'asked':>5} {'hidden':>6} {'rows':>6} {'pyAgrum us/row':>15} {'ours us/row':>12} {'ratio':>7} {'error':>8}"
-    )
+    print("    network asked hidden   rows  pyAgrum us/row  ours us/row   ratio    error")
     for name in chosen:
         network = read_network(str(files("pgmpy") / "utils" / "example_models" / f"{name}.bif.gz"))
         if name in TARGETS:

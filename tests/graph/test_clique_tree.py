@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from graphfuse import Variable, chain, markov_network, star
 from graphfuse.graph.clique_tree import clique_tree
-from graphfuse.graph.elimination import RULES, eliminate
+from graphfuse.graph.elimination import RULES, eliminate, interaction
 from tests.graphs import factor_graphs
 
 
@@ -42,11 +42,12 @@ def test_variables_asked_for_together_share_a_clique(graph):
 @settings(max_examples=60, deadline=None)
 def test_every_rule_eliminates_every_variable_once_into_a_chordal_graph(graph):
     for rule in RULES:
-        steps = eliminate(graph.num_states, [factor.scope for factor in graph.factors], rule)
-        assert sorted(name for name, _ in steps) == sorted(graph.variable_names)
+        around = interaction(graph.num_states, [factor.scope for factor in graph.factors])
+        steps = eliminate(around, rule(around.num_states))
+        assert sorted(steps.order) == list(range(len(graph.variables)))
         filled = nx.Graph()
-        filled.add_nodes_from(graph.variable_names)
-        for _, clique in steps:
+        filled.add_nodes_from(steps.order)
+        for clique in steps.cliques:
             filled.add_edges_from((a, b) for a in clique for b in clique if a < b)
         assert nx.is_chordal(filled)
 

@@ -43,7 +43,9 @@ def questions(draw):
     for i, factor in enumerate(graph.factors):
         shape = (*(batch if draw(st.booleans()) else ()), *graph.shape(factor.scope))
         table = random_table(shape, zeros, generator)
-        tables[factor.name] = (table.log_softmax(-1).nan_to_num(-inf, neginf=-inf) if i < num_directed else table).to(dtype)
+        tables[factor.name] = (table.log_softmax(-1).nan_to_num(-inf, neginf=-inf) if i < num_directed else table).to(
+            dtype
+        )
     hard, soft = {}, {}
     for name, size in zip(names, sizes, strict=True):
         kind = draw(st.sampled_from(["hidden", "hidden", "hard", "one for all", "soft", "both"]))
@@ -67,7 +69,7 @@ def doubled(tables):
 
 
 @given(questions())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_answer_is_that_of_the_listing(question):
     graph, tables, evidence, targets = question
     found = infer(graph, tables, evidence, targets)
@@ -94,7 +96,7 @@ def test_every_answer_is_that_of_the_listing(question):
 
 
 @given(questions(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_target_is_answered_alike_alone_and_among_others(question, random):
     graph, tables, evidence, _ = question
     every = infer(graph, tables, evidence)
@@ -227,7 +229,7 @@ def test_a_row_that_needs_more_room_than_those_before_it_changes_no_answer(gener
 def test_a_row_beyond_the_memory_budget_is_refused_with_its_cost_and_others_are_answered(threads, generator):
     graph, tables, evidence = big_rows(1200, generator)
     observed = {name: states.clamp(min=0) for name, states in evidence.hard.items()}
-    method = VariableElimination(memory_budget=2000)
+    method = VariableElimination(memory_budget=2000, most_work=0)
     for num_threads in (1, 2):
         threads(num_threads)
         assert bool(infer(graph, tables, Evidence(observed), method=method).log_partition.isfinite().all())
@@ -236,7 +238,7 @@ def test_a_row_beyond_the_memory_budget_is_refused_with_its_cost_and_others_are_
     for num_threads in (1, 2):
         threads(num_threads)
         for targets in (None, ["x3"], []):
-            with pytest.raises(MemoryError, match=r"must be at least [\d.]+ GiB, for .* of row 700; got 0\.000 GiB"):
+            with pytest.raises(MemoryError, match=r"must be at least [\d.]+ GiB, for .* of row 700 .*; got 0\.000 GiB"):
                 _ = infer(graph, tables, Evidence(observed), targets, method).log_partition
 
 
@@ -279,4 +281,6 @@ def test_rows_are_looped_over_only_where_there_is_more_than_one_clique(generator
     assert serves(graph, tables, evidence)
     assert not serves(graph, {name: table.half() for name, table in tables.items()}, evidence)
     single = chain([Variable("a", 2), Variable("b", 2)])
-    assert not serves(single, {name: torch.zeros(single.shape(scope)) for name, scope in single.scopes.items()}, evidence)
+    assert not serves(
+        single, {name: torch.zeros(single.shape(scope)) for name, scope in single.scopes.items()}, evidence
+    )

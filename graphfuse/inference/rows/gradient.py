@@ -51,12 +51,13 @@ class RowLogPartition(torch.autograd.Function):
             graph, terms, tables, states = ctx.query
             weights = np.ascontiguousarray(grad.detach().double().numpy())
             *counts, weak = expected_counts(graph, terms, tables, states, weights, ctx.memory_budget)
-            grads = [torch.from_numpy(each) for each in counts]
+            shared, own = (torch.from_numpy(each) for each in counts)
             if np.any(weak):
                 rows = torch.from_numpy(np.flatnonzero(np.broadcast_to(weak, len(states))))
                 with torch.enable_grad():
                     leaves = fixed.detach().requires_grad_(), varying.detach()[rows].requires_grad_()
                     more = torch.autograd.grad(ctx.rule(*leaves, rows), leaves, grad[rows], materialize_grads=True)
-                grads[0] += more[0]
-                grads[1][rows] += more[1]
+                shared += more[0]
+                own[rows] += more[1]
+            grads = [shared, own]
         return (*grads, *[None] * 7)

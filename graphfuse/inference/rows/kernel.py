@@ -2,9 +2,9 @@
 
 Tables are probabilities up to a constant, not logarithms; a message is divided by its largest entry, whose logarithm
 is added up. A row works on the joint states of its hidden variables only, and, where it may, only of those that bear on
-what is asked. Every product has a floor: a bound from below on its positive entries, from the least entries of what was
-multiplied. Where the floor sinks too low the entries are looked at, and where one of them is about to vanish the row is
-weak. So a zero is a zero.
+what is asked. A floor bounds the positive entries of a product from below; where it sinks too low they are looked at,
+and a row in which one is about to vanish is weak. Rows in which the least entries of all tables multiply to enough are
+safe. So a zero is a zero.
 
 Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabilities on graphical structures; Shachter
 (1998), Bayes-ball: the rational pastime; Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6
@@ -13,12 +13,20 @@ and 7.
 
 from math import inf, log
 
-from .loops import SIZE, STEP, add, multiply, part, whole
-from .status import FINE, IMPOSSIBLE, WEAK
+from .loops import (
+    STEP,
+    add,
+    least_positive,
+    multiply,
+    open_clique,
+    part,
+    spread,
+    steps_of_factor,
+    steps_of_message,
+    whole,
+)
+from .status import FINE, IMPOSSIBLE, LEAST, WEAK
 
-_MOST = 2**45  # joint states that a clique sends, or sums out, whatever the memory
-_WANTED = 2.0**62  # entries, more than there are
-_LEAST = 1e-261  # of positive entries, so that a sum of many, and its part in it, are normal numbers
 _SMALL = 1e-40  # product of which the logarithm is taken, so that another factor of the least size fits in
 
 
@@ -109,51 +117,6 @@ def _pass_ball(layout, work, state, asked):
 
 
 @part
-def _steps_of_factor(layout, work, state, f, num_dims):
-    """Set the steps of a factor along the dimensions at hand; where its observed states put it; if none is hidden."""
-    for d in range(num_dims):
-        work.loop[STEP, d] = 0
-    base, known = layout.offsets[f], True
-    for j in range(layout.scope_ptr[f], layout.scope_ptr[f + 1]):
-        v = layout.scope_vars[j]
-        if state[v] >= 0:
-            base += state[v] * layout.strides[j]
-        else:
-            work.loop[STEP, work.place[v]] = layout.strides[j]
-            known = False
-    return base, known
-
-
-@part
-def _steps_of_message(layout, work, c, num_dims):
-    """Steps of the message of a clique along the dimensions of its parent, which is at hand."""
-    for d in range(num_dims):
-        work.loop[STEP, d] = 0
-    step = 1
-    lo = layout.clique_ptr[c]
-    for k in range(work.num_sent[c] - 1, -1, -1):
-        v = work.dims[lo + k]
-        work.loop[STEP, work.place[v]] = step
-        step *= layout.num_states[v]
-
-
-@part
-def _open(layout, work, c):
-    """Put the dimensions of a clique at hand; the joint states that it sends on, and those of the others."""
-    lo, sent, rest = layout.clique_ptr[c], 1, 1
-    for d in range(work.num_dims[c]):
-        v = work.dims[lo + d]
-        work.place[v] = d
-        work.loop[SIZE, d] = layout.num_states[v]
-        if d < work.num_sent[c]:
-            sent *= layout.num_states[v]
-        else:
-            rest *= layout.num_states[v]
-        sent, rest = min(sent, _MOST), min(rest, _MOST)
-    return sent, rest
-
-
-@part
 def _meet(layout, work, state, c):
     """The hidden variables that the factors and messages of a clique read become its dimensions."""
     work.clock[1] += 1
@@ -208,24 +171,8 @@ def _hand_on(layout, work, c):
     return False
 
 
-@whole
-def _spread(scratch, start, stop):
-    """Divide entries by the largest, which is given back, with the least positive one that is left; zeros if all are."""
-    peak = 0.0
-    for k in range(start, stop):
-        peak = max(peak, scratch[k])
-    if peak == 0.0:
-        return 0.0, 0.0
-    scale, least = 1 / peak, 1.0
-    for k in range(start, stop):
-        scratch[k] *= scale
-        if 0.0 < scratch[k] < least:
-            least = scratch[k]
-    return peak, least
-
-
 @part
-def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, two_way):
+def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, safe, two_way):
     """Messages to the roots; the status, the log of the sum, how much scratch is taken or wanted, cliques visited."""
     scratch, loop = work.scratch, work.loop
     taken, product, log_total, num_visited = 0, 1.0, 0.0, 0
@@ -235,15 +182,15 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, tw
         num_dims = _meet(layout, work, state, c)
         if num_dims == work.num_sent[c] and _hand_on(layout, work, c):
             continue
-        sent, rest = _open(layout, work, c)
+        sent, rest = open_clique(layout, work, c)
         wanted = taken + float(sent) * (rest + 1)
         if wanted > len(scratch):
-            return WEAK, 0.0, int(min(wanted, _WANTED)), 0
+            return WEAK, 0.0, int(min(wanted, 2.0**62)), 0
         start, first, floor = taken, True, 1.0
         f = work.first_factor[c]
         while f >= 0:
             table = varying if layout.varies[f] else fixed
-            base, known = _steps_of_factor(layout, work, state, f, num_dims)
+            base, known = steps_of_factor(layout, work, state, f, num_dims)
             if known:
                 if table[base] == 0.0:
                     return IMPOSSIBLE, -inf, taken, num_visited
@@ -252,33 +199,31 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, tw
                     log_total += log(product)
                     product = 1.0
             else:
-                least = varying_least[layout.ranks[f]] if layout.varies[f] else fixed_least[layout.ranks[f]]
-                if floor * least < _LEAST:
-                    if not first:
-                        peak, floor = _spread(scratch, start, start + sent * rest)
-                        if peak == 0.0:
-                            return IMPOSSIBLE, -inf, taken, num_visited
-                        log_total += log(peak)
-                    if floor * least < _LEAST:
-                        return WEAK, 0.0, taken, num_visited
+                if not safe:
+                    least = varying_least[layout.ranks[f]] if layout.varies[f] else fixed_least[layout.ranks[f]]
+                    if floor * least < LEAST:
+                        if not first:
+                            peak, floor = spread(scratch, start, start + sent * rest)
+                            log_total += log(peak)
+                        if floor * least < LEAST:
+                            return WEAK, 0.0, taken, num_visited
+                    floor *= least
                 multiply(scratch, start, num_dims, loop, table, base, first)
-                floor *= least
                 first = False
             f = work.next_factor[f]
         d = work.first_sender[c]
         while d >= 0:
-            least = work.least[d]
-            if floor * least < _LEAST:
-                if not first:
-                    peak, floor = _spread(scratch, start, start + sent * rest)
-                    if peak == 0.0:
-                        return IMPOSSIBLE, -inf, taken, num_visited
-                    log_total += log(peak)
-                if floor * least < _LEAST:
-                    return WEAK, 0.0, taken, num_visited
-            _steps_of_message(layout, work, d, num_dims)
+            if not safe:
+                least = work.least[d]
+                if floor * least < LEAST:
+                    if not first:
+                        peak, floor = spread(scratch, start, start + sent * rest)
+                        log_total += log(peak)
+                    if floor * least < LEAST:
+                        return WEAK, 0.0, taken, num_visited
+                floor *= least
+            steps_of_message(layout, work, d, num_dims)
             multiply(scratch, start, num_dims, loop, scratch, work.sent[d], first)
-            floor *= least
             first = False
             d = work.next_sender[d]
         if not first:
@@ -303,12 +248,12 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, tw
                     peak = max(peak, total)
                 if peak == 0.0:
                     return IMPOSSIBLE, -inf, taken, num_visited
-                scale, least = 1 / peak, 1.0
+                scale = 1 / peak
                 for s in range(taken, taken + sent):
                     scratch[s] *= scale
-                    if 0.0 < scratch[s] < least:
-                        least = scratch[s]
-                work.scale[c], work.floor[c], work.least[c] = scale, floor * scale, least
+                work.scale[c] = scale
+                if not safe:
+                    work.floor[c], work.least[c] = floor * scale, least_positive(scratch, taken, taken + sent)
                 product *= peak
                 taken += sent
                 _send(layout, work, c, c)
@@ -326,7 +271,7 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, tw
 
 
 @part
-def _distribute(layout, work, taken, num_visited):
+def _distribute(layout, work, taken, num_visited, safe):
     """Messages from the roots: the table of every clique becomes the probability of its hidden states.
 
     What of scratch it wants if there was too little, or -1 if a probability is about to vanish.
@@ -336,34 +281,31 @@ def _distribute(layout, work, taken, num_visited):
         c = work.visited[i]
         start = work.start[c]
         if not work.num_sent[c]:
-            _, rest = _open(layout, work, c)
+            _, rest = open_clique(layout, work, c)
             total = 0.0
             for k in range(start, start + rest):
                 total += scratch[k]
             for k in range(start, start + rest):
                 scratch[k] /= total
             continue
-        sent, rest = _open(layout, work, c)
+        sent, rest = open_clique(layout, work, c)
         parent = work.receiver[c]
-        _, _ = _open(layout, work, parent)
+        _, _ = open_clique(layout, work, parent)
         num_dims = work.num_dims[parent]
-        _steps_of_message(layout, work, c, num_dims)
+        steps_of_message(layout, work, c, num_dims)
         if taken + sent > len(scratch):
             return taken + sent
         for s in range(taken, taken + sent):
             scratch[s] = 0.0
         add(scratch, taken, num_dims, loop, scratch, work.start[parent], 1.0)
-        least = 1.0
-        for s in range(taken, taken + sent):
-            if 0.0 < scratch[s] < least:
-                least = scratch[s]
-        p, low = start, least * work.floor[c] < _LEAST
+        low = not safe and least_positive(scratch, taken, taken + sent) * work.floor[c] < LEAST
+        p, scale = start, work.scale[c]
         for s in range(sent):
             inward = scratch[work.sent[c] + s]
-            ratio = scratch[taken + s] / inward * work.scale[c] if inward > 0 else 0.0
+            ratio = scratch[taken + s] / inward * scale if inward > 0 else 0.0
             if low and ratio > 0:
                 for k in range(p, p + rest):
-                    if scratch[k] > 0 and scratch[k] * ratio < _LEAST:
+                    if scratch[k] > 0 and scratch[k] * ratio < LEAST:
                         return -1
             for k in range(p, p + rest):
                 scratch[k] *= ratio
@@ -383,7 +325,7 @@ def _read(layout, work, state, v, c, out, at):
         for s in range(at, at + layout.num_states[v]):
             out[s] = 1 / layout.num_states[v]
         return
-    _, _ = _open(layout, work, c)
+    _, _ = open_clique(layout, work, c)
     num_dims = work.num_dims[c]
     for d in range(num_dims):
         work.loop[STEP, d] = 0
@@ -412,6 +354,7 @@ def run_rows(
     varying,
     fixed_least,
     varying_least,
+    safe,
     asked,
     whole,
     two_way,
@@ -430,6 +373,7 @@ def run_rows(
         varying: Entries of the tables per row, ``(rows, num_entries)``.
         fixed_least: By constant table its least positive entry.
         varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
+        safe: Rows ``(rows,)`` in which no product can vanish.
         asked: Variables.
         whole: Whether the log of the sum over all assignments is wanted, so that no part of the graph is left out.
         two_way: Whether messages are distributed.
@@ -460,12 +404,12 @@ def run_rows(
             for v in range(len(state)):
                 work.best[v] = -1
         code, log_total, taken, num_visited = _collect(
-            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], two_way
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row], two_way
         )
         if taken > len(work.scratch):
             return row, taken
         if two_way and code == FINE:
-            wanted = _distribute(layout, work, taken, num_visited)
+            wanted = _distribute(layout, work, taken, num_visited, safe[row])
             if wanted > 0:
                 return row, wanted
             if wanted < 0:
@@ -497,6 +441,7 @@ def count_rows(
     varying,
     fixed_least,
     varying_least,
+    safe,
     weights,
     first,
     fixed_counts,
@@ -513,6 +458,7 @@ def count_rows(
         varying: Entries of the tables per row, ``(rows, num_entries)``.
         fixed_least: By constant table its least positive entry.
         varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
+        safe: Rows ``(rows,)`` in which no product can vanish.
         weights: Of the rows; those of weight zero are not read.
         first: Row.
         fixed_counts: Added to, as ``fixed``, unless the row is weak.
@@ -527,12 +473,12 @@ def count_rows(
         for f in range(len(layout.offsets)):
             _add_factor(layout, work, f)
         code, _, taken, num_visited = _collect(
-            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], False
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row], False
         )
         if taken > len(work.scratch):
             return row, taken
         if code == FINE:
-            wanted = _distribute(layout, work, taken, num_visited)
+            wanted = _distribute(layout, work, taken, num_visited, safe[row])
             if wanted > 0:
                 return row, wanted
             if wanted < 0:
@@ -545,8 +491,8 @@ def count_rows(
             c = work.holder[f]
             num_dims = work.num_dims[c] if c >= 0 else 0
             if num_dims:
-                _, _ = _open(layout, work, c)
-            base, known = _steps_of_factor(layout, work, state, f, num_dims)
+                _, _ = open_clique(layout, work, c)
+            base, known = steps_of_factor(layout, work, state, f, num_dims)
             if known:
                 counts[base] += weights[row]
             else:

@@ -90,7 +90,7 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
     ]
     numbers = [[number[name] for name in scope] for scope in scopes]
     touching: list[list[int]] = [[] for _ in num_states]
-    strides, offsets, ends = [], [], [0, 0]
+    strides, offsets, ranks, ends, counts = [], [], [], [0, 0], [0, 0]
     for f, scope in enumerate(numbers):
         for v in scope:
             touching[v].append(f)
@@ -99,6 +99,8 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         strides += steps[-2::-1]
         offsets.append(ends[varies[f]])
         ends[varies[f]] += steps[-1]
+        ranks.append(counts[varies[f]])
+        counts[varies[f]] += 1
     closing = _closing(numbers, closed, touching)
     directed = len(closing) == len(numbers) == len(num_states)
     clique_ptr, clique_vars = _packed([[number[name] for name in clique] for clique in ordered])
@@ -116,7 +118,7 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         _array(strides),
         _array(offsets),
         _array(varies),
-        _array(sum(each == varies[f] for each in varies[:f]) for f in range(len(varies))),
+        _array(ranks),
         touch_ptr,
         touch_list,
         _array(closing),

@@ -1,4 +1,4 @@
-"""Compiled loops over the joint states of a block: multiply it by a table, add it to a table.
+"""Compiled loops over the joint states of a clique, and what a table looks like from there.
 
 The compiled ``kernel`` that is kept on disk holds a copy: after a change here, remove the folder ``__pycache__``.
 """
@@ -10,6 +10,7 @@ from numba import njit
 # rows of ``Work.loop``: states of each dimension of a block and the steps of a table along it; the same for dimensions
 # that are joined, the innermost first; where a loop stands
 SIZE, STEP, LENGTH, STRIDE, TURN = range(5)
+_MOST = 2**45  # joint states that a clique sends, or sums out, whatever the memory
 
 _SETTINGS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}  # the caller owns all arrays
 whole = njit(**_SETTINGS)
@@ -99,3 +100,72 @@ def add(out, q, num_dims, loop, table, p, weight):
                 break
             q -= loop[STRIDE, d] * loop[LENGTH, d]
             loop[TURN, d] = 0
+
+
+@part
+def steps_of_factor(layout, work, state, f, num_dims):
+    """Set the steps of a factor along the dimensions at hand; where its observed states put it; if none is hidden."""
+    for d in range(num_dims):
+        work.loop[STEP, d] = 0
+    base, known = layout.offsets[f], True
+    for j in range(layout.scope_ptr[f], layout.scope_ptr[f + 1]):
+        v = layout.scope_vars[j]
+        if state[v] >= 0:
+            base += state[v] * layout.strides[j]
+        else:
+            work.loop[STEP, work.place[v]] = layout.strides[j]
+            known = False
+    return base, known
+
+
+@part
+def steps_of_message(layout, work, c, num_dims):
+    """Steps of the message of a clique along the dimensions of its parent, which is at hand."""
+    for d in range(num_dims):
+        work.loop[STEP, d] = 0
+    step = 1
+    lo = layout.clique_ptr[c]
+    for k in range(work.num_sent[c] - 1, -1, -1):
+        v = work.dims[lo + k]
+        work.loop[STEP, work.place[v]] = step
+        step *= layout.num_states[v]
+
+
+@part
+def open_clique(layout, work, c):
+    """Put the dimensions of a clique at hand; the joint states that it sends on, and those of the others."""
+    lo, sent, rest = layout.clique_ptr[c], 1, 1
+    for d in range(work.num_dims[c]):
+        v = work.dims[lo + d]
+        work.place[v] = d
+        work.loop[SIZE, d] = layout.num_states[v]
+        if d < work.num_sent[c]:
+            sent *= layout.num_states[v]
+        else:
+            rest *= layout.num_states[v]
+        sent, rest = min(sent, _MOST), min(rest, _MOST)
+    return sent, rest
+
+
+@whole
+def least_positive(scratch, start, stop):
+    """The least positive entry, at most one."""
+    least = 1.0
+    for k in range(start, stop):
+        if 0.0 < scratch[k] < least:
+            least = scratch[k]
+    return least
+
+
+@whole
+def spread(scratch, start, stop):
+    """Divide entries by the largest, which is given back, with the least positive one then; zeros if all are."""
+    peak = 0.0
+    for k in range(start, stop):
+        peak = max(peak, scratch[k])
+    if peak == 0.0:
+        return 0.0, 0.0
+    scale = 1 / peak
+    for k in range(start, stop):
+        scratch[k] *= scale
+    return peak, least_positive(scratch, start, stop)

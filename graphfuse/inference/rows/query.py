@@ -20,6 +20,8 @@ from .engine import RowAnswer, answer_rows
 from .gradient import RowLogPartition
 from .tables import RowTables, Terms, observed_states, row_tables, split_terms
 
+_WIDE = 4096  # joint states of all cliques, below which a whole batch is learned faster at once than row by row
+
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
 
 
@@ -51,7 +53,7 @@ class RowQuery:
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, and the rest on demand."""
         learned = any(table.requires_grad for _, table in self._scoped) and torch.is_grad_enabled()
-        if learned and targets:
+        if learned and (targets or self._learned_faster_at_once()):
             return self.general(self.graph, self.log_potentials, self.evidence, targets)
         whole = len(targets) == len(self.graph.variables) and not learned
         answer = self._answer(targets, whole) if targets else None
@@ -64,6 +66,11 @@ class RowQuery:
             _variables=self.graph.variable_names,
             num_in_logs=num_in_logs,
         )
+
+    def _learned_faster_at_once(self) -> bool:
+        """Whether the cliques are small, and the tables of all rows fit the budget together."""
+        entries = clique_tree(self.graph).num_entries
+        return entries < _WIDE and 16 * entries * prod(self._batch) <= self.memory_budget
 
     @cached_property
     def _scoped(self) -> list[tuple[tuple[str, ...], Tensor]]:
@@ -132,7 +139,8 @@ class RowQuery:
         soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
         hard = {name: states.expand(self._batch).reshape(-1)[rows] for name, states in self.evidence.hard.items()}
         potentials = dict(zip(self.graph.scopes, tables[:num_factors], strict=True))
-        return self.general(self.graph, potentials, Evidence(hard, soft), ()).log_partition.expand(len(rows))
+        sums = self.general(self.graph, potentials, Evidence(hard, soft), ()).log_partition.expand(len(rows))
+        return torch.where(sums == -torch.inf, -torch.inf, sums)  # passes no gradient where nothing is possible
 
     @torch.no_grad()
     def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import log, prod
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from ...evidence import Evidence
 from ...graph import FactorGraph
 from ...kept import Kept
+from .status import LEAST
 
 Terms = tuple[tuple[tuple[str, ...], bool], ...]  # by term its scope, and whether it has a table per row
 
@@ -32,6 +33,7 @@ class RowTables:
         varying: Entries of the tables per row, ``(rows, num_entries)``.
         fixed_least: By constant table its least positive entry.
         varying_least: By table per row its least positive entry, ``(rows, num_tables)``.
+        safe: Rows ``(rows,)`` in which not even the product of the least entries would vanish.
         log_scale: What the entries were divided by, in nats, ``(rows,)`` or ``()``; also tables without variables.
         closed: By term, whether it sums to one over its last variable, whatever the others are.
         beyond: Rows ``(rows,)``, or ``()`` for all, with a table that reaches beyond what probabilities hold.
@@ -41,6 +43,7 @@ class RowTables:
     varying: np.ndarray
     fixed_least: np.ndarray
     varying_least: np.ndarray
+    safe: np.ndarray
     log_scale: np.ndarray
     closed: tuple[bool, ...]
     beyond: np.ndarray
@@ -72,11 +75,13 @@ def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor)
     for rank, scope in enumerate(scope for scope, per_row in terms if per_row):
         start, stop = stop, stop + prod(graph.shape(scope))
         values[:, start:stop], peak, lowest = _scaled(logs[:, start:stop], not scope, False)
-        least[:, rank] = np.exp(lowest)
+        least[:, rank] = lowest
         log_scale, beyond = log_scale + peak, beyond | (lowest < -_WIDEST)
     known = iter(closed)
     closed = tuple(not per_row and next(known) for _, per_row in terms)
-    return RowTables(entries, values, constant_least, least, log_scale, closed, beyond)
+    deepest = least.sum(axis=1) + constant_least.sum() - sum(map(log, graph.num_states.values()))
+    safe = deepest > log(LEAST)
+    return RowTables(entries, values, np.exp(constant_least), np.exp(least), safe, log_scale, closed, beyond)
 
 
 def _flat(tables: Sequence[Tensor]) -> Tensor:
@@ -87,7 +92,10 @@ def _flat(tables: Sequence[Tensor]) -> Tensor:
 def _prepared(
     graph: FactorGraph, scopes: Sequence[tuple[str, ...]], fixed: Tensor
 ) -> tuple[np.ndarray, np.ndarray, float, tuple[bool, ...], bool]:
-    """Constant tables as entries; the least; what they were divided by; which sum to one; if one reaches too far."""
+    """Constant tables as entries, with the logs of the least and of what they were divided by.
+
+    Then which sum to one, and whether one reaches too far.
+    """
     logs = fixed.detach().numpy()
     entries, least, log_scale, closed, beyond, stop = np.empty_like(logs), [], 0.0, [], False, 0
     for scope in scopes:
@@ -98,7 +106,7 @@ def _prepared(
         closed.append(bool(scope) and bool(np.abs(sums - 1).max() < _ONE))
         values, peak, lowest = _scaled(logs[None, start:stop], not scope, closed[-1])
         entries[start:stop] = values[0]
-        least.append(float(np.exp(lowest[0])))
+        least.append(float(lowest[0]))
         log_scale += float(peak[0])
         beyond |= bool(lowest[0] < -_WIDEST)
     return entries, np.array(least), log_scale, tuple(closed), beyond

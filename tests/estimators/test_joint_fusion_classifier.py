@@ -1,0 +1,219 @@
+"""Several targets at once: answers are those of enumeration, of one classifier a target, and of the frequencies."""
+
+import os
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+
+from graphfuse import Enumeration, JointFusionClassifier, ModalityBatch, infer, load
+from graphfuse.estimators.target_graphs import edge_gains
+
+NUM_ROWS = 120
+
+
+def rows(seed=0, num_rows=NUM_ROWS):
+    """Two noisy modalities of a first label, a copy of it that errs one time in ten, and a label of three classes."""
+    draw = np.random.default_rng(seed)
+    flu = draw.integers(0, 2, num_rows)
+    fever = np.where(draw.random(num_rows) < 0.1, 1 - flu, flu)
+    X = {name: flu[:, None] + draw.normal(size=(num_rows, 2)) for name in ("blood", "image")}
+    y = pd.DataFrame({"flu": flu, "fever": fever, "severity": draw.choice(["high", "low", "none"], num_rows)})
+    return ModalityBatch(X), y
+
+
+@cache
+def fitted(**settings):
+    X, y = rows()
+    settings = {"encoders": GaussianNB(), "joint_encoder": None, "random_state": 0, **settings}
+    return JointFusionClassifier(**settings).fit(X, y)
+
+
+def listed_joint(model, X):
+    """By joint state, its probability in every row, from the log-likelihood of each by itself."""
+    states = list(product(*model.classes_.values()))
+    labels = [pd.DataFrame([state] * len(X), columns=model.targets_) for state in states]
+    return states, np.exp(np.stack([model.joint_log_likelihood(X, each) for each in labels], axis=1))
+
+
+@pytest.mark.parametrize("kept", [[], ["blood"], ["blood", "image"]], ids=str)
+def test_marginals_and_the_best_joint_labels_are_those_of_listing_every_joint_state(kept):
+    model = fitted(edges=(("flu", "fever"), ("fever", "severity")))
+    X = rows(1, 6)[0].keep({name: torch.full((6,), name in kept) for name in ("blood", "image")})
+    states, probabilities = listed_joint(model, X)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-9)
+    marginals = model.predict_proba(X)
+    for t, target in enumerate(model.targets_):
+        for label in model.classes_[target]:
+            expected = probabilities[:, [state[t] == label for state in states]].sum(1)
+            np.testing.assert_allclose(marginals[target, label], expected, atol=1e-9)
+    best = [list(states[i]) for i in probabilities.argmax(1)]
+    assert model.predict_joint(X).to_numpy().tolist() == best
+
+
+def test_the_log_likelihood_of_some_labels_sums_the_others_out_as_enumeration_does():
+    model = fitted(edges=(("flu", "fever"), ("fever", "severity")))
+    X = rows(1, 4)[0]
+    y = pd.DataFrame({"fever": [1, np.nan, 0, np.nan]})
+    marginals = model.predict_proba(X)["fever"]
+    expected = [np.log(marginals.loc[0, 1]), 0, np.log(marginals.loc[2, 0]), 0]
+    np.testing.assert_allclose(model.joint_log_likelihood(X, y), expected, atol=1e-9)
+    scored = model._scored(X)
+    found = infer(model.graph_, model.model_.log_potentials(scored), method=Enumeration()).log_marginals["fever"]
+    np.testing.assert_allclose(np.log(marginals), found.detach().numpy(), atol=1e-9)
+
+
+def test_without_edges_the_joint_probability_is_the_product_of_the_marginals():
+    X, y = rows(1, 8)
+    model = fitted(edges=())
+    marginals = model.predict_proba(X)
+    expected = sum(
+        np.log([marginals.loc[i, (target, label)] for i, label in enumerate(y[target])]) for target in y.columns
+    )
+    np.testing.assert_allclose(model.joint_log_likelihood(X, y), expected, atol=1e-9)
+    pd.testing.assert_frame_equal(model.predict(X), model.predict_joint(X))
+
+
+def test_learned_edges_join_what_errs_together_and_make_new_rows_more_likely():
+    X, y = rows(1, 400)
+    alone, together = fitted(edges=()), fitted()
+    assert ("flu", "fever") in together.edges_
+    assert together.losses_[len(together.edges_)] == min(together.losses_.values()) < together.losses_[0]
+    assert together.joint_log_likelihood(X, y).mean() > alone.joint_log_likelihood(X, y).mean() + 0.1
+
+
+def test_a_row_without_modalities_gets_the_joint_frequencies():
+    y = rows()[1]
+    model = fitted(edges=(("flu", "fever"), ("fever", "severity")))
+    nothing = [{}]
+    for labels, count in y.groupby(["flu", "fever"]).size().items():
+        found = np.exp(model.joint_log_likelihood(nothing, pd.DataFrame([labels], columns=["flu", "fever"])))[0]
+        assert abs(found - count / len(y)) < 0.05
+
+
+def test_an_edge_tells_of_a_label_by_another_that_is_known():
+    X, _ = rows(1, 50)
+    model = fitted(edges=(("flu", "fever"), ("fever", "severity")))
+    blank = X.keep({name: torch.zeros(50, dtype=torch.bool) for name in X.modalities})
+    both = model.joint_log_likelihood(blank, pd.DataFrame({"flu": [1] * 50, "fever": [1] * 50}))
+    given = both - model.joint_log_likelihood(blank, pd.DataFrame({"flu": [1] * 50}))
+    assert np.exp(given).min() > 0.8  # nine in ten, against half without the edge
+
+
+def test_the_gain_of_an_edge_is_half_the_score_statistic_of_two_labels():
+    draw = np.random.default_rng(0)
+    p, q = draw.random((2, 300)) * 0.8 + 0.1
+    a, b = (draw.random(300) < p).astype(int), (draw.random(300) < q).astype(int)
+    statistic = ((a - p) * (b - q)).sum() ** 2 / ((p * (1 - p) * q * (1 - q)).sum() + 1)
+    found = edge_gains({"a": np.c_[1 - p, p], "b": np.c_[1 - q, q]}, {"a": a, "b": b})
+    assert found["a", "b"] == pytest.approx(statistic / 2)
+
+
+def test_a_child_is_never_more_probable_than_its_parent_and_what_is_forbidden_is_impossible():
+    X, y = rows()
+    y = pd.DataFrame({"viral": y["flu"] & y["fever"], "hepatitis": y["flu"]})
+    model = JointFusionClassifier(None, GaussianNB(), [], {"viral": "hepatitis"}, random_state=0).fit(X, y)
+    new = rows(1, 60)[0]
+    marginals = model.predict_proba(new)
+    assert (marginals["viral", 1] <= marginals["hepatitis", 1] + 1e-12).all()
+    forbidden = pd.DataFrame({"viral": [1] * 60, "hepatitis": [0] * 60})
+    assert (model.joint_log_likelihood(new, forbidden) == -np.inf).all()
+    found = model.predict_joint(new)
+    assert not ((found["viral"] == 1) & (found["hepatitis"] == 0)).any()
+
+
+def test_unknown_labels_cost_nothing_but_themselves():
+    X, y = rows()
+    partial = y.astype(object).mask(np.random.default_rng(0).random(y.shape) < 0.4)
+    partial.iloc[3] = None  # a row that knows nothing
+    model = JointFusionClassifier(encoders=GaussianNB(), edges=[("flu", "fever")], random_state=0).fit(X, partial)
+    new, true = rows(1, 400)
+    prior = np.log(y["flu"].value_counts(normalize=True))
+    assert model.joint_log_likelihood(new, true[["flu"]]).mean() > prior.mean() + 0.2
+    assert model.classes_["flu"].tolist() == [0, 1]
+    assert model.score(new, true[["flu", "fever"]]) > 0.6
+
+
+def test_labels_that_no_row_knows_together_are_fitted_all_the_same():
+    X, y = rows()
+    y = y[["flu", "fever"]].astype(float)
+    y.iloc[::2, 0], y.iloc[1::2, 1] = np.nan, np.nan
+    model = JointFusionClassifier(encoders=GaussianNB(), edges=[("flu", "fever")], random_state=0).fit(X, y)
+    assert np.isfinite(model.joint_log_likelihood(*rows(1, 20)[:1], rows(1, 20)[1][["flu", "fever"]])).all()
+
+
+def test_tables_with_an_index_are_answered_under_that_index():
+    draw = np.random.default_rng(0)
+    X = pd.DataFrame(draw.normal(size=(60, 3)), columns=list("abc"), index=[f"patient {i}" for i in range(60)])
+    y = pd.DataFrame({7: X["a"] > 0, "second": np.where(X["b"] > 0, "yes", "no")})
+    settings = {"modalities": {"first": ["a"], "other": ["b", "c"]}, "edges": [(7, "second")], "random_state": 0}
+    model = JointFusionClassifier(**settings).fit(X, y)
+    assert clone(model).get_params()["random_state"] == 0
+    for found in (model.predict_proba(X), model.predict(X), model.predict_joint(X)):
+        assert found.index.equals(X.index)
+    assert model.predict_proba(X).columns.tolist() == [(7, False), (7, True), ("second", "no"), ("second", "yes")]
+    np.testing.assert_allclose(model.predict_proba(X).T.groupby(level=0, sort=False).sum(), 1)
+    again = JointFusionClassifier(**settings).fit(X, y)
+    pd.testing.assert_frame_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "error", "message"),
+    [
+        (lambda y: y.to_numpy(), {}, TypeError, "y must be a DataFrame of labels"),
+        (lambda y: y["flu"], {}, TypeError, "y must be a DataFrame of labels"),
+        (lambda y: y[:5], {}, ValueError, "y must have one row per row of X, 120; got 5 rows"),
+        (lambda y: y.assign(flu=1), {}, ValueError, r"y\['flu'\] must have at least two classes; got 1"),
+        (lambda y: y.assign(flu=np.nan), {}, ValueError, r"y\['flu'\] must have at least two classes; got none"),
+        (lambda y: y.assign(flu=np.linspace(0, 1, 120)), {}, ValueError, r"y\['flu'\] must hold classes"),
+        (lambda y: y.assign(flu=["a", 1] * 60), {}, TypeError, r"y\['flu'\] must hold labels of one type"),
+        (lambda y: y, {"edges": [("flu", "feverr")]}, ValueError, "did you mean 'fever'"),
+        (lambda y: y, {"edges": [("flu", "flu")]}, ValueError, "must join two targets"),
+        (lambda y: y, {"edges": "tree"}, TypeError, "edges must be a sequence of pairs"),
+        (lambda y: y, {"hierarchy": {"flu": "cough"}}, ValueError, "each target in hierarchy must be one of"),
+        (lambda y: y, {"hierarchy": {"flu": "severity"}}, ValueError, "must have two classes"),
+        (lambda y: y, {"hierarchy": {"flu": "fever", "fever": "flu"}}, ValueError, "must be free of circles"),
+        (lambda y: y, {"hierarchy": {"flu": "fever"}}, ValueError, "'flu' without 'fever' in row"),
+        (lambda y: y, {"joint_encoder": "linear"}, ValueError, 'joint_encoder must be "default"'),
+        (lambda y: y, {"encoders": {"bloood": GaussianNB()}}, ValueError, "did you mean 'blood'"),
+    ],
+)
+def test_a_refusal_names_what_is_wrong(change, settings, error, message):
+    X, y = rows()
+    with pytest.raises(error, match=message):
+        JointFusionClassifier(**settings).fit(X, change(y))
+
+
+def test_what_fit_did_not_see_is_refused_by_name():
+    model = fitted(edges=())
+    X, y = rows(1, 4)
+    with pytest.raises(ValueError, match="each modality in X must be one of"):
+        model.predict({"urine": np.zeros((4, 2))})
+    with pytest.raises(ValueError, match="each column of y must be one of"):
+        model.joint_log_likelihood(X, y.assign(cough=1))
+    with pytest.raises(ValueError, match=r"y\['flu'\] must hold the classes of fit, 0, 1; got 2 in row 0"):
+        model.joint_log_likelihood(X, y.assign(flu=2))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("GRAPHFUSE_DATA" not in os.environ, reason="GRAPHFUSE_DATA is not set: no multilabel files")
+def test_emotions_of_songs_are_more_likely_together_than_one_by_one():
+    data = load("multilabel_emotions")
+    y = pd.DataFrame({name: states.numpy() for name, states in data.batch.targets.items()})
+    train, test = (np.flatnonzero((np.array(data.split) == "0") == held) for held in (False, True))
+    model = JointFusionClassifier(random_state=0).fit(data.batch[train], y.iloc[train])
+    columns = np.concatenate([data.batch.inputs[name].numpy() for name in data.batch.modalities], axis=1)
+    columns = (columns - columns[train].mean(0)) / columns[train].std(0)
+    alone = 0.0
+    for name in y.columns:
+        found = (
+            LogisticRegression(max_iter=2000).fit(columns[train], y[name].iloc[train]).predict_log_proba(columns[test])
+        )
+        alone += found[np.arange(len(test)), y[name].iloc[test]].mean()
+    assert model.joint_log_likelihood(data.batch[test], y.iloc[test]).mean() > alone + 0.3
