@@ -21,6 +21,7 @@ def run(script: str, *arguments: str, folder: Path, **environment: str) -> subpr
     )
 
 
+@pytest.mark.slow
 def test_the_medical_example_prints_a_table_and_writes_it_with_a_figure(tmp_path):
     done = run("medical_diagnosis.py", "--splits", "2", "--jobs", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -59,6 +60,7 @@ def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
     assert "did you mean 'heart_disease'?" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_path):
     arguments = ["--models", "prior", "mean-pool", "log-pool", "--rates", "0", "0.5"]
     done = run("missing_modalities.py", "--splits", "2", *arguments, folder=tmp_path)
@@ -69,6 +71,7 @@ def test_the_sweep_takes_any_data_and_models_and_writes_table_and_figure(tmp_pat
     assert "invalid choice: 'graph-fuson'" in done.stderr and "graph-fusion" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_image_text_network_stands_beside_graph_fusion_with_either_side_missing(tmp_path):
     arguments = ["--data", "breast_cancer", "--seeds", "1", "--epochs", "2"]
     done = run("image_text.py", *arguments, folder=tmp_path)

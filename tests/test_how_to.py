@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-PAGES = sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
+LONG = {"add_an_encoder"}  # twenty seconds
+PAGES = [
+    pytest.param(page, id=page.stem, marks=[pytest.mark.slow] * (page.stem in LONG))
+    for page in sorted((Path(__file__).parents[1] / "docs" / "how_to").glob("*.md"))
+]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_files_of_a_how_to_page_run(page, tmp_path):
     blocks = re.findall(r"```python\n# file: (\S+\.py)\n(.*?)```", page.read_text(), re.DOTALL)
     assert blocks, "a page without a working file"

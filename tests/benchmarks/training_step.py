@@ -3,9 +3,9 @@
 Twelve variables of four states on a chain, a star, a tree and a grid of 3 by 4; 1024 rows, half of their labels
 missing; the loss is log Z of the free graph minus log Z of the clamped one, forward and backward, float32, one thread,
 process CPU time, medians of seven in turns. Beside it the same contraction in logarithms by autograd, and on the chain
-torch-struct and pytorch-crf, if they are installed. Potentials per variable come from rows; those of pairs are shared, or
-come from rows too. Graphs of small cliques are learned in logarithms by default: "row by row" is the other way. Gradients
-are compared in the same run.
+torch-struct and pytorch-crf, if they are installed. Potentials per variable come from rows; those of pairs are shared,
+or come from rows too. Graphs of small cliques are learned in logarithms by default, "row by row" is the other way.
+Gradients are compared in the same run.
 """
 
 import time
