@@ -59,6 +59,7 @@ class ExplainedFusion(FusionEstimator):
 
         Example:
             >>> from sklearn.naive_bayes import GaussianNB
+            >>> from graphfuse import FusionClassifier
             >>> X = {"glucose": np.arange(20.0), "pulse": np.arange(20.0) % 2}
             >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.arange(20) > 9)
             >>> found = model.explain(X)
@@ -123,6 +124,7 @@ class ExplainedFusion(FusionEstimator):
 
         Example:
             >>> from sklearn.naive_bayes import GaussianNB
+            >>> from graphfuse import FusionClassifier
             >>> X = {"glucose": np.arange(20.0), "pulse": np.arange(20.0) % 2}
             >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.arange(20) > 9)
             >>> model.next_modality([{"pulse": 1.0}])["next"].tolist()
@@ -160,6 +162,7 @@ class ExplainedFusion(FusionEstimator):
 
         Example:
             >>> from sklearn.naive_bayes import GaussianNB
+            >>> from graphfuse import FusionClassifier
             >>> X = {name: np.repeat([0.0, 5.0], 30) + np.arange(60.0) % 2 for name in ("ecg", "echo", "blood")}
             >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, np.repeat(["well", "ill"], 30))
             >>> model.conflict([{"ecg": 5.5, "echo": 5.5, "blood": 0.5}])["culprit"].tolist()

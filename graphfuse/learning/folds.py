@@ -22,7 +22,7 @@ def stratified_folds(states: np.ndarray, num_folds: int, seed: int, groups: np.n
         >>> stratified_folds(np.array([0, 1, 0, 1, 2]), 5, seed=0)[4]
         np.int64(-1)
         >>> stratified_folds(np.array([0, 0, 1, 1, 0, 0, 1, 1]), 5, seed=0, groups=np.arange(8) // 2).tolist()
-        [0, 0, 1, 1, 1, 1, 0, 0]
+        [1, 1, 0, 0, 0, 0, 1, 1]
     """
     if groups is not None:
         return _grouped_folds(states, num_folds, seed, groups)
