@@ -16,14 +16,14 @@ from ..learning.sample_weights import weights_of_rows
 from .held_out import mean_log_likelihood
 
 
-class TableEncoder(ClassifierMixin, BaseEstimator):
+class TableEncoder(ClassifierMixin, BaseEstimator, ABC):
     """A classifier of the rows of an array or DataFrame, with gaps."""
 
     classes_: np.ndarray
 
+    @abstractmethod
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
-        raise NotImplementedError
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row."""
@@ -57,7 +57,7 @@ class Path(Protocol):
         """Set what an encoder keeps once it is fitted."""
 
 
-class TunedEncoder(TableEncoder, ABC):
+class TunedEncoder(TableEncoder):
     """An encoder with a setting that is chosen by the likelihood of rows that it is not fitted to."""
 
     @abstractmethod

@@ -111,13 +111,14 @@ def expected_counts(
     The third array tells weak rows, which are left out.
     """
     layout = layout_of(graph, terms, (False,) * len(terms), None)
-    shares: list[np.ndarray] = []
-    varying, status = np.zeros_like(tables.varying), np.zeros(len(states), dtype=np.int64)
+    fixed, varying, status = (
+        np.zeros_like(tables.fixed),
+        np.zeros_like(tables.varying),
+        np.zeros(len(states), dtype=np.int64),
+    )
     weights = np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights)
 
     def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
-        if not first:
-            shares.append(np.zeros_like(tables.fixed))
         return kernel().count_rows(
             layout,
             work,
@@ -129,14 +130,13 @@ def expected_counts(
             tables.safe[rows],
             weights[rows],
             first,
-            shares[-1],
+            fixed,
             varying[rows],
             status[rows],
         )
 
-    in_threads(layout, len(states), run, memory_budget, num_threads=1)
-    counts = np.sum(shares, axis=0) if shares else np.zeros_like(tables.fixed)
-    return counts, varying, (status == WEAK) | tables.beyond
+    in_threads(layout, len(states), run, memory_budget, num_threads=1)  # all rows add to the same counts
+    return fixed, varying, (status == WEAK) | tables.beyond
 
 
 def in_threads(
