@@ -1,7 +1,7 @@
 """The contract of an inference method: a frozen set of settings that can run, decode and sample."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -57,7 +57,14 @@ def terms(graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Ev
 
 def batch_shape(tables: Terms) -> torch.Size:
     """The common batch shape of all terms."""
-    return torch.broadcast_shapes(*{table.shape[: table.ndim - len(scope)] for scope, table in tables})
+    shapes = {table.shape[: table.ndim - len(scope)] for scope, table in tables}
+    return common_shape(shapes)
+
+
+def common_shape(shapes: Collection[torch.Size]) -> torch.Size:
+    """The shape that others broadcast to, quickly where there is only one."""
+    some = {shape for shape in shapes if shape}
+    return torch.broadcast_shapes(*some) if len(some) > 1 else next(iter(some), torch.Size(()))
 
 
 def choose_at_random(log_weights: Tensor, generator: torch.Generator) -> Tensor:

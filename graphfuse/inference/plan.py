@@ -12,6 +12,7 @@ from torch import Tensor
 from ..checks import check_known, check_names, check_type
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
+from .rows.query import WIDE
 
 _BYTES = 8  # of an entry of a row's tables, in double precision
 _NAMED = 4  # variables that are named before a list is cut
@@ -39,7 +40,8 @@ class Plan:
         bytes_row: What these tables take in double precision, one row at a time.
         bytes_dense: What a row takes where all tables are kept, in logarithms.
         memory_budget: Bytes that may be taken.
-        executor: ``"rows"``, one by one in compiled loops, or ``"logarithms"``, all rows together with all tables.
+        executor: ``"rows"``, one by one in compiled loops; ``"lanes"``, many side by side in compiled loops; or
+            ``"logarithms"``, all rows together with all tables.
         reason: Why this executor.
     """
 
@@ -247,6 +249,8 @@ def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor]) -> tuple[s
         return "logarithms", "tables lie on another device than the processor"
     if any(table.dtype not in (torch.float32, torch.float64) for table in tables):
         return "logarithms", "tables are neither in single nor in double precision"
+    if any(table.requires_grad for table in tables) and tree.num_entries < WIDE:
+        return "lanes", "tables are being learned, so many rows are answered side by side"
     if any(table.requires_grad for table in tables):
         return "logarithms", "tables are being learned, so marginals are differentiable"
     return "rows", "several cliques, so each row is answered by a compiled loop over its own hidden variables"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from math import inf
 
 import torch
 from torch import Tensor
@@ -173,31 +174,42 @@ def _validated(
     if absent:
         raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
     tables = [log_potentials[name] for name in graph.scopes]
-    if all(
-        isinstance(log_potentials[name], Tensor) and not _batch_of(log_potentials, name, graph) for name in graph.scopes
-    ):
-        dtype = _CHECKED.get(tables, lambda: _check_tables(graph, log_potentials), graph)
-    else:
+    for name, table in zip(graph.scopes, tables, strict=True):
+        if not isinstance(table, Tensor):
+            check_tensor(f"log_potentials[{name!r}]", table)
+    batches = {name: _batch_of(log_potentials, name, graph) for name in graph.scopes}
+    if any(batches.values()):
         dtype = _check_tables(graph, log_potentials)
+    else:
+        dtype = _CHECKED.get(tables, lambda: _check_tables(graph, log_potentials), graph)
     tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in list(graph.scopes)[:1]}
     tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
     tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
     _check_one_device(tensors)
     evidence.check_fits(graph)
-    shapes = [(f"log_potentials[{name!r}]", _batch_of(log_potentials, name, graph)) for name in graph.scopes]
+    first = {shape: name for name, shape in reversed(batches.items())}  # one table of every shape will do
+    shapes = [(f"log_potentials[{name!r}]", shape) for shape, name in reversed(first.items())]
     broadcast([*shapes, ("evidence", evidence.batch_shape)])
     return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
 
 
 def _check_tables(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> torch.dtype:
     """Refuse tables that do not fit; the dtype that holds them all."""
+    tables = [log_potentials[name].detach() for name in graph.scopes]
     _check_one_device({f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes})
+    floating = all(table.is_floating_point() for table in tables)
+    largest = [table.max() for table in tables if table.numel()] if floating else []
+    fine = floating and (not largest or bool((torch.stack(largest) < inf).all()))  # nan compares as false
     for name, scope in graph.scopes.items():
         argument = f"log_potentials[{name!r}]"
-        check_log_values(argument, log_potentials[name])
+        if not fine:  # one by one, to say which
+            check_log_values(argument, log_potentials[name])
         check_trailing(argument, log_potentials[name], graph.shape(scope), scope)
-    dtypes = [log_potentials[name].dtype for name in graph.scopes]
-    return reduce(torch.promote_types, dtypes) if dtypes else torch.get_default_dtype()
+    return (
+        reduce(torch.promote_types, {table.dtype for table in tables}, tables[0].dtype)
+        if tables
+        else torch.get_default_dtype()
+    )
 
 
 def _batch_of(log_potentials: Mapping[str, Tensor], name: str, graph: FactorGraph) -> torch.Size:

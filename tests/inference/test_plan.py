@@ -30,11 +30,11 @@ def test_a_row_is_answered_within_the_bytes_of_its_plan_and_not_within_less(netw
         infer(graph, tables, evidence_on(graph, seen), targets, short)
 
 
-def test_dense_bytes_are_those_that_logarithms_take(generator):
+def test_dense_bytes_are_those_of_all_rows_together(generator):
     graph = chain([Variable(f"x{i}", 3) for i in range(5)])
     tables = {name: table.requires_grad_() for name, table in random_log_potentials(graph, (), generator).items()}
     plan = WIDE.plan(graph, log_potentials=tables)
-    assert plan.executor == "logarithms" and "learned" in plan.reason
+    assert plan.executor == "lanes" and "learned" in plan.reason
     infer(graph, tables, method=VariableElimination(plan.bytes_dense))
     with pytest.raises(MemoryError):
         infer(graph, tables, method=VariableElimination(plan.bytes_dense - 1))

@@ -18,7 +18,7 @@ LOGS = VariableElimination()._in_logs
 @pytest.fixture(autouse=True, scope="module")
 def small_graphs_are_learned_row_by_row_too():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(query, "_WIDE", 0)
+        patch.setattr(query, "WIDE", 0)
         yield
 
 

@@ -108,7 +108,7 @@ def expected_counts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradient of the weighted sum of log-partitions in the log of every entry: of constant tables, and per row.
 
-    The third array tells weak rows, which are left out.
+    Weights are ``(rows, 1)``. The third array tells weak rows, which are left out.
     """
     layout = layout_of(graph, terms, (False,) * len(terms), None)
     fixed, varying, status = (
@@ -116,7 +116,7 @@ def expected_counts(
         np.zeros_like(tables.varying),
         np.zeros(len(states), dtype=np.int64),
     )
-    weights = np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights)
+    weights = np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights.ravel())
 
     def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
         return kernel().count_rows(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from math import prod
 
 import numpy as np
@@ -14,14 +14,20 @@ from torch import Tensor
 from ...evidence import Evidence
 from ...graph import FactorGraph
 from ...graph.clique_tree import clique_tree
-from ..method import batch_shape
+from ...logspace import logsumexp, subtract
+from ..lanes.engine import Lanes, Tables, collect, load
+from ..lanes.latest import Latest
+from ..method import batch_shape, common_shape
 from ..posterior import Posterior
-from .engine import RowAnswer, answer_rows
-from .gradient import RowLogPartition
-from .tables import RowTables, Terms, observed_states, row_tables, split_terms
+from .engine import RowAnswer, answer_rows, expected_counts
+from .gradient import Answered
+from .tables import RowTables, Terms, observed_states, row_tables, split_terms, unsplit
 
-_WIDE = 4096  # joint states of all cliques, below which a whole batch is learned faster at once than row by row
+WIDE = 4096  # joint states of all cliques, below which rows are learned faster side by side than one by one
+_FEW = 8  # targets that are learned with a sum of their own each
+_LATEST: Latest[Tables] = Latest()
 
+Count = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
 
 
@@ -52,9 +58,9 @@ class RowQuery:
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, and the rest on demand."""
-        learned = any(table.requires_grad for _, table in self._scoped) and torch.is_grad_enabled()
-        if learned and (targets or self._learned_faster_at_once()):
-            return self.general(self.graph, self.log_potentials, self.evidence, targets)
+        learned = self._learned
+        if learned and targets:
+            return self._learned_marginals(targets)
         whole = len(targets) == len(self.graph.variables) and not learned
         answer = self._answer(targets, whole) if targets else None
         num_in_logs = 0 if answer is None else int(answer.weak.sum())
@@ -67,10 +73,15 @@ class RowQuery:
             num_in_logs=num_in_logs,
         )
 
-    def _learned_faster_at_once(self) -> bool:
-        """Whether the cliques are small, and the tables of all rows fit the budget together."""
+    @property
+    def _side_by_side(self) -> bool:
+        """Whether tables are being learned, cliques are small, and the tables of all rows fit the budget together."""
         entries = clique_tree(self.graph).num_entries
-        return entries < _WIDE and 16 * entries * prod(self._batch) <= self.memory_budget
+        return self._learned and entries < WIDE and 16 * entries * prod(self._batch) <= self.memory_budget
+
+    @property
+    def _learned(self) -> bool:
+        return torch.is_grad_enabled() and any(table.requires_grad for _, table in self._scoped)
 
     @cached_property
     def _scoped(self) -> list[tuple[tuple[str, ...], Tensor]]:
@@ -79,7 +90,7 @@ class RowQuery:
 
     @cached_property
     def _batch(self) -> torch.Size:
-        return torch.broadcast_shapes(batch_shape(self._scoped), self.evidence.batch_shape)
+        return common_shape([batch_shape(self._scoped), self.evidence.batch_shape])
 
     @cached_property
     def _dtype(self) -> torch.dtype:
@@ -87,7 +98,8 @@ class RowQuery:
 
     @cached_property
     def _split(self) -> tuple[Terms, Tensor, Tensor]:
-        return split_terms(self._scoped, prod(self._batch), self._batch)
+        with torch.no_grad():
+            return split_terms(self._scoped, prod(self._batch), self._batch)
 
     @cached_property
     def _tables(self) -> RowTables:
@@ -115,32 +127,80 @@ class RowQuery:
         sizes = self.graph.num_states
         return {name: table.reshape(*self._batch, sizes[name]).to(self._dtype) for name, table in found.items()}
 
+    def _learned_marginals(self, targets: Sequence[str]) -> Posterior:
+        """Of a few targets each is the root of a sum of its own; the marginals of many are differentiated as logs."""
+        if len(targets) > _FEW or not self._side_by_side:
+            return self.general(self.graph, self.log_potentials, self.evidence, targets)
+        log_marginals, num_in_logs = {}, 0
+        for name in targets:
+            lanes, size = self._lanes(name), self.graph.num_states[name]
+            peak = lanes.log_values.max(axis=1, keepdims=True)
+            found = torch.from_numpy(lanes.log_values - np.where(peak > -np.inf, peak, 0.0))
+            for rows, others in self._in_logs(lanes.weak, (name,)):
+                found[rows] = others.log_marginals[name].double()
+            table = self._differentiable(found.to(self._dtype), lanes.expected_counts, lanes.weak, name)
+            table = subtract(table, logsumexp(table, (1,)).unsqueeze(1))
+            log_marginals[name] = table.reshape(*self._batch, size)
+            num_in_logs = max(num_in_logs, int(lanes.weak.sum()))
+        return Posterior(
+            log_marginals=log_marginals,
+            converged=torch.ones(self._batch, dtype=torch.bool),
+            _log_partition=lambda: self._sums(None),
+            _log_joint=lambda names: self._everything._log_joint(names),
+            _variables=self.graph.variable_names,
+            num_in_logs=num_in_logs,
+        )
+
+    def _lanes(self, target: str | None) -> Lanes:
+        terms, *flat = self._split
+        sources = [table for _, table in self._scoped]
+        tables = _LATEST.get(flat, lambda: load(self.graph, terms, *flat), sources, self.graph, terms)
+        hard = self.evidence.hard.items()
+        states = {name: states.expand(self._batch).reshape(-1).numpy() for name, states in hard}
+        return collect(self.graph, tables, states, target)
+
     def _sums(self, answer: RowAnswer | None) -> Tensor:
         """Log-partitions, differentiable in the tables."""
-        answer = self._answer((), True) if answer is None else answer
-        terms, fixed, varying = self._split
-        found = torch.from_numpy(answer.log_partition)
-        for rows, others in self._in_logs(answer.weak, ()):
-            found[rows] = others.log_partition.detach().double()
-        if torch.is_grad_enabled() and (fixed.requires_grad or varying.requires_grad):
-            query = self.graph, terms, self._tables, self._states
-            found = RowLogPartition.apply(fixed, varying, found, *query, self.memory_budget, self._general_sums)
-        return found.reshape(self._batch).to(self._dtype)
+        count: Count
+        if self._side_by_side:
+            lanes = self._lanes(None)
+            log_partition, weak, count = lanes.log_values[:, 0], lanes.weak, lanes.expected_counts
+        else:
+            answer = self._answer((), True) if answer is None else answer
+            log_partition, weak = answer.log_partition, answer.weak
+            query = self.graph, self._split[0], self._tables, self._states
+            count = partial(expected_counts, *query, memory_budget=self.memory_budget)
+        found = torch.from_numpy(log_partition)
+        for rows, others in self._in_logs(weak, ()):
+            found[rows] = others.log_partition.double()
+        found = found.to(self._dtype)
+        if self._learned:
+            found = self._differentiable(found.unsqueeze(1), count, weak, None).squeeze(1)
+        return found.reshape(self._batch)
 
-    def _general_sums(self, fixed: Tensor, varying: Tensor, rows: Tensor) -> Tensor:
-        """Log-partitions of some rows by the general rule, of flat tables, those per row being theirs."""
-        tables, ends = [], [0, 0]
-        for scope, per_row in self._split[0]:
-            shape = self.graph.shape(scope)
-            start, stop = ends[per_row], ends[per_row] + prod(shape)
-            ends[per_row] = stop
-            tables.append(varying[:, start:stop].reshape(-1, *shape) if per_row else fixed[start:stop].reshape(shape))
+    def _differentiable(self, found: Tensor, count: Count, weak: np.ndarray, target: str | None) -> Tensor:
+        """What was found ``(rows, num_asked)``, as a function of the tables."""
+
+        def count_all(grad: Tensor) -> tuple[list[Tensor], Tensor]:
+            fixed, varying, beyond = count(np.ascontiguousarray(grad.double().numpy()))
+            grads = unsplit(self._scoped, self._batch, torch.from_numpy(fixed), torch.from_numpy(varying))
+            return grads, torch.from_numpy(np.atleast_1d(beyond)).expand(len(grad))
+
+        rule = partial(self._in_general, target)
+        return Answered.apply(found, count_all, rule, *(table for _, table in self._scoped))
+
+    def _in_general(self, target: str | None, tables: Sequence[Tensor], rows: Tensor | None) -> Tensor:
+        """Log-partitions of some or all rows, with the target at each state, as a function of all tables."""
         num_factors = len(self.graph.factors)
-        soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
-        hard = {name: states.expand(self._batch).reshape(-1)[rows] for name, states in self.evidence.hard.items()}
         potentials = dict(zip(self.graph.scopes, tables[:num_factors], strict=True))
-        sums = self.general(self.graph, potentials, Evidence(hard, soft), ()).log_partition.expand(len(rows))
-        return torch.where(sums == -torch.inf, -torch.inf, sums)  # passes no gradient where nothing is possible
+        soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
+        query = replace(self, log_potentials=potentials, evidence=Evidence(self.evidence.hard, soft))
+        rows = torch.arange(prod(self._batch)) if rows is None else rows
+        found = query._rows(rows, () if target is None else (target,))
+        sums = found.log_partition.expand(len(rows)).unsqueeze(1)
+        if target is not None:
+            sums = sums + found.log_marginals[target].expand(len(rows), -1)
+        return torch.where(sums == -torch.inf, -torch.inf, sums).to(self._dtype)  # no gradient of what is impossible
 
     @torch.no_grad()
     def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:

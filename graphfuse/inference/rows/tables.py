@@ -52,16 +52,38 @@ class RowTables:
 def split_terms(
     scoped: Sequence[tuple[tuple[str, ...], Tensor]], num_rows: int, batch: Sequence[int]
 ) -> tuple[Terms, Tensor, Tensor]:
-    """Which tables are constant and which are not; the log entries of the first, and of the others by row, float64."""
+    """Which tables are constant and which are not; the log entries of the first, and of the others by row."""
     terms = tuple((scope, table.ndim > len(scope)) for scope, table in scoped)
     constant = [table for (_, table), (_, per_row) in zip(scoped, terms, strict=True) if not per_row]
     varying = []
-    for (scope, table), (_, per_row) in zip(scoped, terms, strict=True):
-        if per_row:
-            whole = table.expand(*batch, *table.shape[table.ndim - len(scope) :])
-            varying.append(whole.reshape(num_rows, prod(whole.shape[len(batch) :])).double())
+    for scope, table in scoped:
+        if table.ndim > len(scope):
+            own = table.shape[table.ndim - len(scope) :]
+            size = own.numel()
+            whole = table if table.numel() == num_rows * size else table.expand(*batch, *own)
+            varying.append(whole.reshape(num_rows, size))
     nothing = torch.zeros(num_rows, 0, dtype=torch.float64)
     return terms, _FLAT.get(constant, lambda: _flat(constant)), torch.cat(varying, dim=1) if varying else nothing
+
+
+def unsplit(
+    scoped: Sequence[tuple[tuple[str, ...], Tensor]], batch: Sequence[int], fixed: Tensor, varying: Tensor
+) -> list[Tensor]:
+    """By table its part of flat entries, summed over rows that have it in common; the reverse of ``split_terms``."""
+    dtype = scoped[0][1].dtype
+    sizes: tuple[list[int], list[int]] = [], []
+    for scope, table in scoped:
+        sizes[table.ndim > len(scope)].append(table.shape[table.ndim - len(scope) :].numel())
+    parts = iter(fixed.to(dtype).split(sizes[False])), iter(varying.to(dtype).split(sizes[True], dim=1))
+    found = []
+    for scope, table in scoped:
+        part = next(parts[table.ndim > len(scope)])
+        if part.numel() == table.numel():
+            part = part.reshape(table.shape)
+        else:
+            part = part.reshape(*batch, *table.shape[table.ndim - len(scope) :]).sum_to_size(table.shape)
+        found.append(part if table.dtype == dtype else part.to(table.dtype))
+    return found
 
 
 def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor) -> RowTables:
@@ -69,7 +91,7 @@ def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor)
     scopes = tuple(scope for scope, per_row in terms if not per_row)
     constant = _PREPARED.get([fixed], lambda: _prepared(graph, scopes, fixed), graph, scopes)
     entries, constant_least, constant_scale, closed, constant_beyond = constant
-    logs = varying.detach().numpy()
+    logs = varying.detach().double().numpy()
     values, least = np.empty_like(logs), np.empty((len(logs), len(terms) - len(scopes)))
     log_scale, beyond, stop = np.full((), constant_scale), np.full((), constant_beyond), 0
     for rank, scope in enumerate(scope for scope, per_row in terms if per_row):
@@ -85,7 +107,7 @@ def row_tables(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor)
 
 
 def _flat(tables: Sequence[Tensor]) -> Tensor:
-    parts = [table.reshape(-1).double() for table in tables]
+    parts = [table.reshape(-1) for table in tables]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
@@ -96,7 +118,7 @@ def _prepared(
 
     Then which sum to one, and whether one reaches too far.
     """
-    logs = fixed.detach().numpy()
+    logs = fixed.detach().double().numpy()
     entries, least, log_scale, closed, beyond, stop = np.empty_like(logs), [], 0.0, [], False, 0
     for scope in scopes:
         start, stop = stop, stop + prod(graph.shape(scope))

@@ -1,0 +1,1 @@
+"""Exact inference on many rows side by side in compiled loops, for small tables that are being learned."""
