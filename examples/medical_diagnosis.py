@@ -14,12 +14,11 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import matplotlib.pyplot as plt
 import torch
 from missing_modalities import curves, sweep, write
 
 import graphfuse as gf
-from graphfuse.laboratory.report.figures import saved
+from graphfuse.figures import arrival, saved
 from graphfuse.laboratory.report.markdown import markdown_table
 from graphfuse.laboratory.splits import random_split
 from graphfuse.pages.page import write_whole
@@ -37,16 +36,17 @@ def main() -> None:
     table = markdown_table(found, METRICS)
     print(table)
     positive = data.target.states[1]
-    patient, arrival = as_tests_arrive(data, positive)
-    title = f"P({data.target.name} {positive}) as tests arrive; patient {patient}, in truth {data.labels[patient]}"
+    patient, steps = as_tests_arrive(data, positive)
+    title = f"Patient {patient}, in truth {data.labels[patient]}"
+    figure = arrival(steps, f"{data.target.name} {positive}", title=title)
     print(f"\nPatient {patient} ({data.labels[patient]}), graph fusion, as tests arrive:\n")
-    for step, probability in arrival.items():
+    for step, probability in steps.items():
         print(f"  {step:24s} P({positive}) = {probability:.3f}")
     command = f'make demo DEMO_ARGS="--data {data.name} --out {arguments.out}"'
-    story = "\n".join(f"| {step} | {probability:.3f} |" for step, probability in arrival.items())
+    story = "\n".join(f"| {step} | {probability:.3f} |" for step, probability in steps.items())
     shown = f"{table}\n\n| patient {patient}, as tests arrive | P({positive}) |\n| --- | --- |\n{story}"
     write(arguments.out, f"medical_diagnosis_{data.name}", command, __doc__, shown, curves(found, METRICS))
-    write_whole(arguments.out / f"medical_diagnosis_{data.name}_patient.png", saved(draw(arrival, title))[1])
+    write_whole(arguments.out / f"medical_diagnosis_{data.name}_patient.png", saved(figure)[1])
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -72,16 +72,6 @@ def as_tests_arrive(data: gf.Dataset, positive: str) -> tuple[int, dict[str, flo
         known = row.keep({other: torch.tensor([other in seen]) for other in row.modalities})
         steps[name if len(seen) == 1 else f"+ {name}"] = float(model.predict_proba(known)[0, column])
     return patient, steps
-
-
-def draw(arrival: dict[str, float], title: str) -> plt.Figure:
-    figure, axis = plt.subplots(figsize=(6.0, 0.8 + 0.35 * len(arrival)), layout="constrained")
-    steps = list(arrival)[::-1]
-    bars = axis.barh(steps, [arrival[step] for step in steps], color="#D55E00")
-    axis.bar_label(bars, fmt="%.3f", padding=3)
-    axis.set(title=title, xlim=(0, 1.18), xticks=(0, 0.5, 1))
-    axis.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "estimators": {
         *(*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation", "explanations"),
     },
+    "figures": {"checks", "graph", "fusion"},
     "pages": {"checks"},
 }
 MAY_IMPORT["laboratory"] = {*MAY_IMPORT}

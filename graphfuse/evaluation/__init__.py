@@ -1,6 +1,8 @@
 """Scores of predictions, how sure they are, and which model is better."""
 
+from .auroc_interval import auroc_interval
 from .calibration import calibration_bins, expected_calibration_error, pooled_calibration_error
+from .calibration_line import CalibrationLine, calibration_line
 from .intervals import mean_interval
 from .metrics import accuracy, auroc, brier_score, macro_f1, negative_log_likelihood
 from .monotonicity import confidence_rises
@@ -10,12 +12,15 @@ from .risk_coverage import aurc, risk_at, risk_coverage
 from .robustness import area_under_levels, effective_robustness
 
 __all__ = [
+    "CalibrationLine",
     "accuracy",
     "area_under_levels",
     "aurc",
     "auroc",
+    "auroc_interval",
     "brier_score",
     "calibration_bins",
+    "calibration_line",
     "cliques",
     "confidence_rises",
     "corrected_t_test",

@@ -1,7 +1,8 @@
-"""Names and sizes: variables, factors, graphs of the usual shapes, elimination orders, clique trees."""
+"""Names and sizes: variables, factors, graphs of the usual shapes, elimination orders, clique trees, graphs as text."""
 
 from .build import bayesian_network, chain, latent_class, markov_network, star, tree
 from .factor_graph import Factor, FactorGraph, Variable
+from .text import to_dot, to_mermaid
 
 __all__ = [
     "Factor",
@@ -12,5 +13,7 @@ __all__ = [
     "latent_class",
     "markov_network",
     "star",
+    "to_dot",
+    "to_mermaid",
     "tree",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ....figures.style import house_style, new_figure
 from ...results import Results
 from ..tables import ordered
-from .style import Style, house_style, new_figure, shown
+from .style import Style, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

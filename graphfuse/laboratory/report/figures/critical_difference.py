@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ....figures.style import WIDTH, house_style, new_figure
 from ..tables import Ranks
-from .style import WIDTH, Style, house_style, new_figure, shown
+from .style import Style, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

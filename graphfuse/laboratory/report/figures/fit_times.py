@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
+from ....figures.style import house_style, new_figure
 from ..tables import ordered
-from .style import Style, house_style, new_figure, shown
+from .style import Style, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....figures.style import house_style, new_figure
 from ..reading import metric as metric_named
 from ..sweeps import TOGETHER, sweeps
 from ..tables import ordered
-from .style import Style, house_style, legend_of, new_figure, share_axis
+from .style import Style, legend_of, share_axis
 
 if TYPE_CHECKING:
     import pandas as pd

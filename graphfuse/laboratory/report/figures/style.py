@@ -1,23 +1,17 @@
-"""How figures look: one colour and marker a model in all of them, the same file for the same numbers."""
+"""How models look in figures: one colour and marker a model in all of them, and one legend for all panels."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
+
+from ....figures.style import COLORS, OTHERS, OURS
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-WIDTH = 5.2  # inches; on a phone a figure is shown at 0.7 of its size, and text of 9 points stays readable
-_DPI = 150
-OURS = "#D55E00"
-OTHERS = "#9AA0A6"
-_COLORS = ("#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7A5C3E")  # Okabe and Ito, and a brown
 _MARKERS = "os^vDXP<>*dhp8H"
 _NAMED = 8  # models with a colour of their own
 
@@ -70,54 +64,16 @@ def model_styles(found: pd.DataFrame, model: str | None) -> dict[str, Style]:
         nll = found[found["metric"] == "nll"]
         ranks = nll.groupby(["data", "protocol", "condition", "test"])["mean"].rank()
         mean = ranks.groupby(nll["model"]).mean()
-        best = sorted(others, key=lambda name: mean.get(name, float("inf")))[: len(_COLORS)]
+        best = sorted(others, key=lambda name: mean.get(name, float("inf")))[: len(COLORS)]
         named = [name for name in others if name in best]
     else:
         named = others
-    colors = (*_COLORS, *[OTHERS] * len(models))
+    colors = (*COLORS, *[OTHERS] * len(models))
     styles = {name: Style(OTHERS, _MARKERS[i % 15], 0.8, 2.5, 2.0, False) for i, name in enumerate(models)}
     styles |= {name: Style(colors[i], _MARKERS[(i + 1) % 15]) for i, name in enumerate(named)}
     if model in styles:
         styles[model] = Style(OURS, "o", 2.4, 6.0, 4.0)
     return styles
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Settings of matplotlib while a figure is made."""
-    from matplotlib import rc_context
-
-    settings: dict[Any, Any] = {
-        "font.family": "DejaVu Sans",
-        "font.size": 9.0,
-        "axes.titlesize": 10.0,
-        "axes.labelsize": 9.0,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "legend.fontsize": 8.5,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": "#57606a",
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": "#e3e6ea",
-        "grid.linewidth": 0.7,
-        "figure.facecolor": "white",
-        "figure.constrained_layout.h_pad": 0.06,
-        "figure.constrained_layout.w_pad": 0.06,
-        "text.parse_math": False,
-        "axes.unicode_minus": True,
-        "axes.formatter.use_mathtext": False,
-    }
-    with rc_context(settings):
-        yield
-
-
-def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure, apart from the state of pyplot."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def shown(name: str) -> str:
@@ -146,20 +102,3 @@ def share_axis(low: float, high: float, others: Sequence[float]) -> tuple[float,
     bottom, top = min(others), max(others)
     room = max(top - bottom, 1e-3)
     return max(low, bottom - room) - 0.05 * room, min(high, top + room) + 0.05 * room
-
-
-def saved(figure: Figure) -> tuple[str, bytes]:
-    """The figure as SVG and as PNG; the same figure gives the same files, and nothing in them points elsewhere."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    svg, png = StringIO(), BytesIO()
-    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    with rc_context({"svg.hashsalt": "graphfuse", "svg.fonttype": "path"}):
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once; savefig would lay out and draw again for each format
-        FigureCanvasSVG(figure).print_svg(svg, metadata=nothing)
-        figure.dpi = _DPI
-        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
-    return re.sub(r"<!DOCTYPE[^>]*>\n?|<!--.*?-->", "", svg.getvalue(), flags=re.DOTALL), png.getvalue()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ....figures.style import WIDTH, house_style, new_figure
 from ..reading import metric as metric_named
-from .style import WIDTH, house_style, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
