@@ -88,15 +88,18 @@ def _moments(values: np.ndarray, sample_weight: np.ndarray | None) -> tuple[floa
 
 
 def _paired(columns: tuple[Column, ...], X: Any) -> list[tuple[Column, Any]]:
-    values = _split(X)
+    values = _split(X, any(column.categories is not None for column in columns))
     if len(values) != len(columns):
         raise invalid("X", f"have {len(columns)} columns, as in fit", len(values))
     return list(zip(columns, values, strict=True))
 
 
-def _split(X: Any) -> list[Any]:
+def _split(X: Any, as_text: bool = False) -> list[Any]:
+    """The columns: vectors of floats where all of them are numbers and none is wanted as text, else Series."""
     if is_frame(X):
-        return [X.iloc[:, i] for i in range(X.shape[1])]
+        if as_text or not all(isinstance(each, np.dtype) and each.kind in "biuf" for each in X.dtypes):
+            return [X.iloc[:, i] for i in range(X.shape[1])]
+        X = X.to_numpy(dtype=np.float64)
     array = np.asarray(X, dtype=np.float64)
     if array.ndim != 2:
         raise invalid("X", "have shape (rows, columns)", array.shape)

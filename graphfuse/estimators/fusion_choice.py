@@ -18,6 +18,10 @@ _NUM_FOLDS = 3
 _ROUGH: dict[str, Any] = {"max_steps": 25, "tolerance": 1e-5}  # for the fits that are only compared
 
 
+def _as_it_is(model: GraphFusion) -> GraphFusion:
+    return model
+
+
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A graph that may be chosen.
@@ -26,11 +30,13 @@ class Candidate:
         name: What it is called.
         make: Makes it, untrained.
         sources: What it reads.
+        widen: Makes of the trained graph the one that answers.
     """
 
     name: str
     make: Callable[[], GraphFusion]
     sources: tuple[str, ...]
+    widen: Callable[[GraphFusion], GraphFusion] = _as_it_is
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,14 @@ class ScoredRows:
     def counts_for(self) -> np.ndarray:
         """The weight of every row ``(rows,)``."""
         return np.ones(len(self.states)) if self.sample_weight is None else self.sample_weight
+
+    @property
+    def num_cases(self) -> float:
+        """How many independent cases the rows are, by their weights: those of one group are one."""
+        if self.groups is None:
+            return float(self.counts_for.sum())
+        _, group = np.unique(self.groups, return_inverse=True)
+        return float((np.bincount(group, self.counts_for) / np.bincount(group)).sum())
 
     def of(self, sources: Sequence[str], rows: np.ndarray) -> ModalityBatch:
         """Rows of these sources, under one subset after the other."""
@@ -109,4 +123,4 @@ def trained(
     train = scored.of(candidate.sources, rows)
     map_estimate(model, train, num_rows=float(weights.sum()), sample_weight=repeated, **settings)
     finish(model)
-    return model
+    return candidate.widen(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from math import log
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,14 @@ from warnings import warn
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from ..checks import check_known, check_unique, invalid, listed
 from ..data import ModalityBatch, random_subsets
+from ..explanations.reference_rows import ReferenceRows
 from ..fusion import FusionModel, GraphFusion
+from ..fusion.prevalence import with_prevalence
 from ..graph import FactorGraph, Variable
 from ..learning import EncoderEnsemble, cross_fit
 from .base import TARGET, draw_seed, encoded
@@ -24,6 +28,7 @@ from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, encoder_inputs
 from .joint_expert import JOINT, JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
 from .module_encoder import ModuleEncoder
+from .prevalence import checked_prevalence
 from .score_answers import kept_reference
 from .score_graphs import (
     Structure,
@@ -34,6 +39,7 @@ from .score_graphs import (
     set_prior,
     untrained,
     weights_of,
+    with_strays,
 )
 from .unseen import seen_parts, seen_together
 
@@ -98,7 +104,7 @@ class FusionClassifier(ExplainedFusion):
             takes them at their word, less takes back what others say too, below 0 takes back more than it says.
         correlations_: The experts, and how far any two say the same beyond the class; None in other structures.
         seen_together_: Which two modalities, in alphabetical order, some training row has both of.
-        prior_: The class frequencies, by the weights of rows.
+        prior_: The class frequencies, by the weights of rows; of a copy by ``at_prevalence``, the prevalence.
         reference_: The ``ReferenceRows`` of ``next_modality`` and ``conflict``: out-of-fold scores, without the joint
             expert, and classes of the training rows, of about a thousand of them if there are more.
 
@@ -149,6 +155,49 @@ class FusionClassifier(ExplainedFusion):
         """
         return self._fit(X, y, sample_weight, groups)
 
+    def at_prevalence(self, prevalence: Any) -> FusionClassifier:
+        """The fitted classifier for a population in which the classes have other frequencies; nothing is refitted.
+
+        How each class looks is taken to be the same there. So the log-odds of two classes move by the change of their
+        prior log-odds, in every row and for every subset of modalities alike; only where modalities never seen together
+        make the answer a mean, each part of it moves. Of ``explain``, of two classes, the prior alone moves.
+        ``reference_`` counts its classes as often as they are there. Encoders are shared with this classifier, which
+        stays as it is.
+
+        Args:
+            prevalence: The probability of every class: a mapping from labels, or an array ``(num_classes,)`` in the
+                order of ``classes_``.
+
+        Returns:
+            A fitted copy, whose ``prior_`` is the prevalence.
+
+        Raises:
+            TypeError: If it is neither a mapping nor an array of numbers.
+            ValueError: If a class is unknown or left out, a probability is not above zero, or their sum is not one.
+
+        Example:
+            >>> from sklearn.naive_bayes import GaussianNB
+            >>> X = {"glucose": np.arange(20.0), "pulse": np.arange(20.0) % 2}
+            >>> y = np.repeat(["well", "ill"], 10)
+            >>> model = FusionClassifier(encoders=GaussianNB(), random_state=0).fit(X, y)
+            >>> screening = model.at_prevalence({"ill": 0.1, "well": 0.9})
+            >>> screening.predict_proba([{}])  # nothing was seen
+            array([[0.1, 0.9]])
+            >>> moved = screening.predict_log_proba(X) - model.predict_log_proba(X)
+            >>> bool(np.allclose(moved[:, 0] - moved[:, 1], np.log(0.1 / 0.9)))
+            True
+
+        Reference: Saerens, Latinne and Decaestecker (2002), Adjusting the outputs of a classifier to new a priori
+        probabilities; Elkan (2001), The foundations of cost-sensitive learning.
+        """
+        check_is_fitted(self)
+        found = copy(self)
+        found.prior_ = checked_prevalence("prevalence", prevalence, self.classes_)
+        found.model_ = with_prevalence(self._graph_model(), {TARGET: torch.from_numpy(found.prior_)})
+        rows, ratio = self.reference_, found.prior_ / self.prior_
+        found.reference_ = ReferenceRows(rows.batch, rows.states, rows.weights * ratio[rows.states])
+        return found
+
     def _fit_model(
         self,
         batch: ModalityBatch,
@@ -175,12 +224,13 @@ class FusionClassifier(ExplainedFusion):
             if joint is not None:
                 subsets = [_beside(*each) for each in zip(subsets, joint[0], joint[1], strict=True)]
             few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states, sample_weight, groups)
-            candidates = self._candidates(names)
+            num_cases = few.num_cases
+            candidates = self._candidates(names, num_cases)
             if len(candidates) > 1:
                 self.losses_ = held_out_losses(candidates, few, seed, finish)
             chosen = min(candidates, key=lambda each: self.losses_.get(each.name, 0.0))
             if joint is not None:
-                beside = self._candidates((*names, JOINT))[candidates.index(chosen)]
+                beside = self._candidates((*names, JOINT), num_cases)[candidates.index(chosen)]
                 self.losses_ |= held_out_losses([beside], few, seed, finish)
                 if self.losses_[beside.name] < self.losses_[chosen.name]:
                     chosen, self.joint_ = beside, joint[2]
@@ -277,16 +327,19 @@ class FusionClassifier(ExplainedFusion):
             present[name] = batch.present[modality] & bool(self.encoders_[name].members)
         return ModalityBatch(scores, present, targets={TARGET: torch.from_numpy(states)})
 
-    def _candidates(self, sources: tuple[str, ...]) -> list[Candidate]:
+    def _candidates(self, sources: tuple[str, ...], num_cases: float) -> list[Candidate]:
         """The graphs that are compared where none is given."""
         target, suffix = self._target(), f", with {JOINT}" if JOINT in sources else ""
         groups = [self.sources_.get(name, JOINT) for name in sources]
+        widen = partial(with_strays, frequencies=self.prior_, num_cases=num_cases)
         found = []
         if len(set(groups)) == len(groups):  # experts of one modality are not taken to be independent
-            found.append(Candidate("independent" + suffix, partial(independent_scores, target, sources), sources))
+            found.append(
+                Candidate("independent" + suffix, partial(independent_scores, target, sources), sources, widen)
+            )
         if len(sources) > 1:
             found += [
-                Candidate(name + suffix, partial(correlated_scores, target, sources, groups, spread), sources)
+                Candidate(name + suffix, partial(correlated_scores, target, sources, groups, spread), sources, widen)
                 for name, spread in _SPREADS.items()
             ]
         return found

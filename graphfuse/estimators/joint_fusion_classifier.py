@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,26 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_unique
+from ..checks import check_known, check_type, check_unique, invalid, listed
 from ..data import ModalityBatch, random_subsets
 from ..data.frames import is_frame
 from ..fusion import GraphFusion
 from ..fusion.best_assignment import best_assignment
+from ..fusion.prevalence import with_prevalence
 from ..graph import Variable
 from .base import draw_seed
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, as_batch, like
-from .label_table import check_consistent, checked_edges, checked_hierarchy, checked_table, classes_of, states_of
+from .label_table import (
+    ancestors,
+    check_consistent,
+    checked_edges,
+    checked_hierarchy,
+    checked_table,
+    classes_of,
+    states_of,
+)
+from .prevalence import checked_prevalence
 from .target_experts import ALL_COLUMNS, TargetExperts
 from .target_graphs import Edge, edge_gains, joint_model, ranked_edges
 
@@ -41,7 +52,8 @@ class JointFusionClassifier(BaseEstimator):
     ``FusionClassifier``, and their scores speak through a ``CorrelatedScorePotential``. Edges between targets hold how
     diagnoses go together, and, by modality, what of this the scores say already: so they count for much where little is
     seen. All is fitted together by the exact joint conditional likelihood of the known labels, under random subsets of
-    the modalities and none; unknown labels are summed out. A row without any modality gets the joint prior.
+    the modalities and none; unknown labels are summed out. A row without any modality gets the joint prior. The
+    out-of-fold scores of the training rows are kept, for ``with_edges``.
 
     Args:
         modalities: As for ``FusionClassifier``.
@@ -130,16 +142,103 @@ class JointFusionClassifier(BaseEstimator):
         self._template = batch[[]]
         generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
         scored = ScoredRows(self._cross_fitted(batch, states, generator), np.zeros(len(rows), dtype=np.int64))
-        frequencies = {name: self._frequencies(name, each) for name, each in states.items()}
+        self._frequencies = {name: self._frequencies_of(name, each) for name, each in states.items()}
+        self._training_rows = scored
+        self._prevalences: dict[Any, np.ndarray] = {}
         self.losses_: dict[int, float] = {}
         if given is None:
-            given = self._learned_edges(scored, states, frequencies, draw_seed(generator))
-        self.edges_ = given
-        self.model_ = trained(
-            self._candidate(given, frequencies), scored, np.arange(len(rows)), _nothing, **_FIT
-        ).eval()
-        self.graph_ = self.model_.graph
+            given = self._learned_edges(scored, states, draw_seed(generator))
+        self._fit_graph(given)
         return self
+
+    def at_prevalence(self, prevalence: Mapping[Any, Any]) -> JointFusionClassifier:
+        """The fitted classifier for a population in which targets have other frequencies; nothing is refitted.
+
+        What the modalities say given all targets is taken to be the same there, and posteriors move by Bayes' rule. A
+        row without any modality gets the joint prior with these marginals that is nearest to that of fit, by
+        Kullback-Leibler divergence: how targets go together stays, as odds ratios. Targets that are left out follow
+        through the edges: of one prevalence, given its target all others are as before (Jeffrey's rule). Experts are
+        shared with this classifier, which stays as it is.
+
+        Args:
+            prevalence: By target the probability of every class: a mapping from labels, or an array ``(num_classes,)``
+                in the order of ``classes_``. Those that were said before stay.
+
+        Returns:
+            A fitted copy.
+
+        Raises:
+            TypeError: If it is no mapping, or one of its values neither a mapping nor an array of numbers.
+            ValueError: If a target or class is unknown, a class left out, a probability not above zero, their sum not
+                one, or a child as frequent as its parent in the hierarchy.
+
+        Example:
+            >>> import pandas as pd
+            >>> y = pd.DataFrame({"flu": [0, 0, 1, 1] * 5, "fever": [0, 1, 1, 1] * 5})
+            >>> model = JointFusionClassifier(edges=[("flu", "fever")], random_state=0)
+            >>> model = model.fit({"cough": np.arange(20.0) % 4}, y)
+            >>> model.at_prevalence({"flu": {0: 0.9, 1: 0.1}}).predict_proba([{}]).round(1)
+            target  flu      fever
+            class     0    1     0    1
+            0       0.9  0.1   0.3  0.7
+
+        Reference: Jeffrey (1983), The Logic of Decision, chapter 11; Csiszár (1975), I-divergence geometry.
+        """
+        check_is_fitted(self)
+        check_type("prevalence", prevalence, Mapping, "be a mapping from targets to probabilities of their classes")
+        found = copy(self)
+        found._prevalences = dict(self._prevalences)
+        for name, each in prevalence.items():
+            check_known("each target in prevalence", name, self.targets_)
+            found._prevalences[name] = checked_prevalence(f"prevalence[{name!r}]", each, self.classes_[name])
+        found._check_hierarchy()
+        found._set_prevalences()
+        return found
+
+    def with_edges(
+        self, required: Sequence[tuple[Any, Any]] = (), forbidden: Sequence[tuple[Any, Any]] = ()
+    ) -> JointFusionClassifier:
+        """The fitted classifier with some edges added and others taken away; no expert is refitted.
+
+        The graph alone is fitted again, to the out-of-fold scores that are kept from ``fit``; other edges stay, and so
+        does a prevalence that was set. The parameter ``edges`` of the copy names its edges.
+
+        Args:
+            required: Pairs of targets that are to have an edge; those that have one keep it.
+            forbidden: Pairs of targets that are to have none.
+
+        Returns:
+            A fitted copy, with an empty ``losses_``; experts are shared with this classifier, which stays as it is.
+
+        Raises:
+            TypeError: If an argument is no sequence of pairs.
+            ValueError: If a target is unknown, a pair joins one with itself, or is both required and forbidden, or the
+                hierarchy joins a forbidden one.
+
+        Example:
+            >>> import pandas as pd
+            >>> y = pd.DataFrame({"flu": [0, 0, 1, 1] * 5, "fever": [0, 1, 1, 1] * 5})
+            >>> model = JointFusionClassifier(edges=[], random_state=0).fit({"cough": np.arange(20.0) % 4}, y)
+            >>> model.with_edges(required=[("fever", "flu")]).edges_
+            [('flu', 'fever')]
+        """
+        check_is_fitted(self)
+        wanted, unwanted = (
+            checked_edges(pairs, self.targets_, argument, otherwise="")
+            for argument, pairs in (("required", required), ("forbidden", forbidden))
+        )
+        both = [pair for pair in wanted if pair in unwanted]
+        if both:
+            raise invalid("forbidden", "hold no pair that is required", listed(both))
+        held = [pair for pair in unwanted if any(set(pair) == set(other) for other in self._hierarchy.items())]
+        if held:
+            raise invalid("forbidden", "hold no pair that hierarchy joins", listed(held))
+        found = copy(self)
+        found.losses_ = {}
+        found._fit_graph([pair for pair in dict.fromkeys([*self.edges_, *wanted]) if pair not in unwanted])
+        found.edges = list(found.edges_)
+        found._set_prevalences()
+        return found
 
     def predict_proba(self, X: Any) -> pd.DataFrame:
         """Marginal probabilities, a row a row; columns (target, class), the classes of a target sum to 1.
@@ -214,7 +313,29 @@ class JointFusionClassifier(BaseEstimator):
         batch = like(as_batch(self, X, self.modalities, self._template), self._template)
         return _together(batch, {name: each.say(batch) for name, each in self.experts_.items()})
 
-    def _frequencies(self, name: Any, states: np.ndarray) -> np.ndarray:
+    def _fit_graph(self, edges: list[Edge]) -> None:
+        """Fit the graph with these edges to the scores of the training rows."""
+        rows = self._training_rows
+        self.edges_ = edges
+        self.model_ = trained(self._candidate(edges), rows, np.arange(len(rows.states)), _nothing, **_FIT).eval()
+        self.graph_ = self.model_.graph
+
+    def _set_prevalences(self) -> None:
+        if self._prevalences:
+            wanted = {str(name): torch.from_numpy(each) for name, each in self._prevalences.items()}
+            self.model_ = with_prevalence(self.model_, wanted)
+
+    def _check_hierarchy(self) -> None:
+        """Refuse prevalences by which a child is as frequent as one of its ancestors."""
+        for child, found in self._prevalences.items():
+            for parent in ancestors(self._hierarchy, child):
+                most = self._prevalences.get(parent, np.ones(2))[1]
+                if not found[1] < most:
+                    must = f"make {self.classes_[child].tolist()[1]!r} rarer than prevalence[{parent!r}] makes "
+                    must += f"{self.classes_[parent].tolist()[1]!r}, as hierarchy says"
+                    raise invalid(f"prevalence[{child!r}]", must, f"{found[1]:.6g} and {most:.6g}")
+
+    def _frequencies_of(self, name: Any, states: np.ndarray) -> np.ndarray:
         counts = np.bincount(states[states >= 0], minlength=len(self.classes_[name])) + _PSEUDO_COUNT
         return counts / counts.sum()
 
@@ -238,15 +359,16 @@ class JointFusionClassifier(BaseEstimator):
             for i, each in enumerate(kept):
                 new = experts.say(batch[others].keep({modality: mask[others] for modality, mask in each.items()}))
                 order = np.argsort(np.concatenate([rows, others]))
-                said[i][name] = _stacked(experts.scored_[i], new)[order]
+                found = _stacked(experts.scored_[i], new)[order]
+                first = said[0].get(name, found)  # no subset changes what one modality says: held once for all
+                alike = {source: first.inputs[source] for source in experts.sources_}
+                said[i][name] = ModalityBatch({**found.inputs, **alike}, found.present)
             experts.subsets, experts.scored_ = (), []
         return [_with_targets(_together(batch.keep(each), by), states) for each, by in zip(kept, said, strict=True)]
 
-    def _learned_edges(
-        self, scored: ScoredRows, states: Mapping[Any, np.ndarray], frequencies: Mapping[Any, np.ndarray], seed: int
-    ) -> list[Edge]:
+    def _learned_edges(self, scored: ScoredRows, states: Mapping[Any, np.ndarray], seed: int) -> list[Edge]:
         variables, always = self._variables(), [(str(a), str(b)) for a, b in self._hierarchy.items()]
-        alone = self._candidate([], frequencies)
+        alone = self._candidate([])
         everyone = np.arange(len(scored.states))
         model = trained(alone, scored, everyone, _nothing, **_FIT)
         with torch.no_grad():
@@ -258,16 +380,16 @@ class JointFusionClassifier(BaseEstimator):
         edges = [(by_name[a], by_name[b]) for a, b in ranked]
         few = ScoredRows(scored.subsets[:_SUBSETS_TO_CHOOSE], scored.states)
         for count in sorted({0, num_tree, len(edges)}):
-            candidate = self._candidate(edges[:count], frequencies)
+            candidate = self._candidate(edges[:count])
             self.losses_[count] = held_out_losses([candidate], few, seed, _nothing)[candidate.name]
         return edges[: min(self.losses_, key=lambda count: self.losses_[count])]
 
-    def _candidate(self, edges: Sequence[Edge], frequencies: Mapping[Any, np.ndarray]) -> Candidate:
+    def _candidate(self, edges: Sequence[Edge]) -> Candidate:
         groups = {str(name): _groups(str(name), each) for name, each in self.experts_.items()}
         make = partial(
             joint_model,
             self._variables(),
-            {str(name): each for name, each in frequencies.items()},
+            {str(name): each for name, each in self._frequencies.items()},
             groups,
             list(self.modalities_),
             [(str(a), str(b)) for a, b in edges],

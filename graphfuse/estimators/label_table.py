@@ -87,8 +87,16 @@ def states_of(y: pd.DataFrame, classes: Mapping[Any, np.ndarray]) -> dict[Any, n
     return states
 
 
-def checked_edges(edges: Any, targets: Sequence[Any]) -> list[tuple[Any, Any]]:
+def checked_edges(
+    edges: Any, targets: Sequence[Any], argument: str = "edges", otherwise: str = ", or None to learn them"
+) -> list[tuple[Any, Any]]:
     """Pairs of targets, each once, ends in the order of the targets.
+
+    Args:
+        edges: Pairs.
+        targets: Their names.
+        argument: What errors call the pairs.
+        otherwise: What else they may be, as errors say it.
 
     Raises:
         TypeError: If they are no sequence of pairs.
@@ -98,18 +106,18 @@ def checked_edges(edges: Any, targets: Sequence[Any]) -> list[tuple[Any, Any]]:
         >>> checked_edges([("rash", "flu"), ("flu", "rash")], ["flu", "rash"])
         [('flu', 'rash')]
     """
-    must = "be a sequence of pairs of targets, or None to learn them"
+    must = f"be a sequence of pairs of targets{otherwise}"
     if isinstance(edges, str | Mapping) or not hasattr(edges, "__iter__"):
-        raise invalid("edges", must, repr(edges), TypeError)
+        raise invalid(argument, must, repr(edges), TypeError)
     found = {}
     for pair in edges:
         if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
-            raise invalid("edges", must, repr(pair), TypeError)
+            raise invalid(argument, must, repr(pair), TypeError)
         for name in pair:
-            check_known("each target in edges", name, targets)
+            check_known(f"each target in {argument}", name, targets)
         first, second = sorted(pair, key=list(targets).index)
         if first == second:
-            raise invalid("each pair in edges", "join two targets", repr(tuple(pair)))
+            raise invalid(f"each pair in {argument}", "join two targets", repr(tuple(pair)))
         found[first, second] = True
     return list(found)
 

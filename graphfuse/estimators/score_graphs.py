@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import log
 
 import numpy as np
@@ -41,6 +41,29 @@ def correlated_scores(target: Variable, sources: Sequence[str], groups: Sequence
     return GraphFusion(graph, {"prior": prior, "scores": shared}, [target.name])
 
 
+def with_strays(model: GraphFusion, frequencies: np.ndarray, num_cases: float) -> GraphFusion:
+    """The trained model, which now expects a row unlike all others once in one more than it has met.
+
+    The sources speak of what a row shows, a variable of its own: the target, but for the share of rows that show what
+    a target drawn from the class frequencies would.
+
+    Args:
+        model: Its target alone, a factor ``"prior"`` over it, and sources.
+        frequencies: Of the classes ``(num_states,)``.
+        num_cases: Independent cases that it was trained on.
+    """
+    [target] = model.targets.values()
+    shown, share = f"{target.name} shown", 1 / (num_cases + 1)
+    scopes: dict[str, tuple[str, ...]] = {name: (target.name,) if name == "prior" else (shown,) for name in model.graph.scopes}
+    stray = _free_name("stray", scopes)
+    scopes[stray] = (target.name, shown)
+    variables = [target, Variable(shown, target.num_states, target.states)]
+    graph = FactorGraph(variables, [Factor(name, scope) for name, scope in scopes.items()])
+    table = (1 - share) * torch.eye(target.num_states, dtype=torch.float64) + share * torch.from_numpy(frequencies)
+    potentials = {**model.potential_of, stray: TablePotential(table.log()).requires_grad_(False)}
+    return GraphFusion(graph, potentials, [target.name], model.method)
+
+
 def checked_graph(structure: Structure, target: Variable, modalities: Sequence[str]) -> FactorGraph:
     """The graph that the user gave or that their function makes, with a prior where the target has none.
 
@@ -74,10 +97,7 @@ def with_prior(graph: FactorGraph, target: str, modalities: Sequence[str]) -> Fa
     """The graph, with a factor over the target alone if only modalities speak of it."""
     if any(target in scope and name not in modalities for name, scope in graph.scopes.items()):
         return graph
-    prior = "prior"
-    while prior in graph.scopes:
-        prior += "_"
-    return FactorGraph(graph.variables, [*graph.factors, Factor(prior, (target,))])
+    return FactorGraph(graph.variables, [*graph.factors, Factor(_free_name("prior", graph.scopes), (target,))])
 
 
 def untrained(
@@ -146,3 +166,9 @@ def correlations_of(model: GraphFusion) -> tuple[tuple[str, ...], np.ndarray] | 
         if isinstance(potential, CorrelatedScorePotential):
             return potential.modalities, potential.correlations.detach().numpy()
     return None
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

@@ -102,6 +102,22 @@ def decode_labels(graph: FactorGraph, codes: Mapping[str, Tensor]) -> "pd.DataFr
     return pd.DataFrame(columns)
 
 
+def state_number(argument: str, variable: Variable, label: Any) -> int:
+    """The number of the state that one label names, compared as ``encode_labels`` does.
+
+    Raises:
+        ValueError: If the label names no state, as a missing one does.
+
+    Example:
+        >>> state_number("hose", Variable("hose", 2, states=("off", "on")), "on")
+        1
+    """
+    number = _reader(variable)(label)
+    if number is None or number < 0:
+        raise _unknown(argument, variable, label)
+    return number
+
+
 def _encode(variable: Variable, column: Any) -> Tensor:
     """The numbers of the states in a column of labels, or of a single label."""
     number_of = _reader(variable)
@@ -147,11 +163,20 @@ def _encode_series(variable: Variable, column: Any, number_of: Callable[[Any], i
 def _look_up(variable: Variable, label: Any, row: Any, number_of: Callable[[Any], int | None]) -> int:
     number = number_of(label)
     if number is None:
-        row, label = _plain(row), _plain(label)
+        row = _plain(row)
         where = "" if row is None else f" in row {row!r}"
-        check_known(f"labels[{variable.name!r}]{where}", label, variable.states or range(variable.num_states))
-        raise invalid(f"labels[{variable.name!r}]{where}", "be a label", f"{label!r} of {type(label).__name__}")
+        raise _unknown(f"labels[{variable.name!r}]{where}", variable, label)
     return number
+
+
+def _unknown(argument: str, variable: Variable, label: Any) -> Exception:
+    """What is raised where a label names no state."""
+    label = _plain(label)
+    try:
+        check_known(argument, label, variable.states or range(variable.num_states))
+    except ValueError as error:
+        return error
+    return invalid(argument, "be a label", f"{label!r} of {type(label).__name__}")
 
 
 def _reader(variable: Variable) -> Callable[[Any], int | None]:

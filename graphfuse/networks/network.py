@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from ..inference.queries import decode, infer, sample
 from ..inference.variable_elimination import VariableElimination
 from ..tensor_checks import check_log_values
 from .bayesian import normalized
+from .interventions import intervened
 from .labels import Labels, encode_labels
 
 _DEFAULT = VariableElimination()
@@ -115,6 +117,38 @@ class Network:
         ``decode_labels`` turns the numbers into names.
         """
         return sample(self.graph, self._asked, num_samples, generator, self._evidence(evidence), method)
+
+    def do(self, interventions: Mapping[str, Any]) -> "Network":
+        """The Bayesian network in which variables are set from outside, so that their parents no longer bear on them.
+
+        Every other table is unchanged: what a variable causes follows, what causes it does not. Evidence given to the
+        new network counts as seen after the intervention.
+
+        Args:
+            interventions: By variable the label of the state that it is set to, as in evidence; or a mapping from
+                labels to probabilities, where it is set by chance. Labels left out have none.
+
+        Raises:
+            TypeError: If the interventions are no mapping, or one is neither a label nor a mapping.
+            ValueError: If the network is not Bayesian (see above), as a Markov network is not; if a variable or a label
+                is unknown; if probabilities are negative or do not sum to one.
+
+        Example:
+            >>> from graphfuse import Variable, bayesian_network
+            >>> states = ("no", "yes")
+            >>> graph = bayesian_network([Variable("flu", 2, states), Variable("fever", 2, states)], {"fever": ["flu"]})
+            >>> network = Network(graph, {
+            ...     "flu": torch.tensor([0.9, 0.1]).log(),
+            ...     "fever": torch.tensor([[0.95, 0.05], [0.2, 0.8]]).log(),
+            ... })
+            >>> network.do({"fever": "yes"}).infer().marginal("flu")  # a fever that is induced tells of no flu
+            tensor([0.9000, 0.1000])
+            >>> network.do({"flu": "yes"}).infer().marginal("fever")
+            tensor([0.2000, 0.8000])
+
+        Reference: Pearl (2009), Causality, sections 3.2.3 and 4.2 (stochastic interventions).
+        """
+        return Network(*intervened(self.graph, self.log_tables, interventions))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Network":
         """The same network with its tables on another device or in another floating dtype."""

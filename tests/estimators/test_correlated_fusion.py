@@ -294,3 +294,24 @@ def test_constant_and_doubled_columns_do_no_harm():
         X, y
     )
     assert classifier.score(X, y) > 0.75
+
+
+# the row that is unlike all others
+
+
+def test_no_class_is_less_likely_than_one_in_all_cases_at_its_frequency():
+    X, y = normal_views(200, signals=(2.0, 2.0))
+    far = {name: np.full((2, 2), 60.0) for name in X}
+    model = quick().fit(X, y)
+    found, least = model.predict_proba(far), model.prior_ / 201
+    assert model.structure_.startswith("correlated")
+    np.testing.assert_allclose(found[:, 0], least[0], rtol=1e-6)
+    assert (model.predict_proba(X) >= least * (1 - 1e-12)).all()
+
+
+def test_rows_of_one_group_are_one_case():
+    X, y = normal_views(200, signals=(2.0, 2.0))
+    groups = np.arange(200) // 10
+    model = quick().fit(X, y, groups=groups)
+    found = model.predict_proba({name: np.full((1, 2), 60.0) for name in X})
+    np.testing.assert_allclose(found[:, 0], model.prior_[0] / 21, rtol=1e-6)
