@@ -1,7 +1,8 @@
 """The contract of a fusion model: a batch with gaps in, log-probabilities of every target out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,10 @@ class FusionModel(nn.Module, ABC):
         for name, table in log_probs.items():
             total = total + at_known(table, batch.targets[name])
         return total
+
+    def prepared_log_likelihood(self, batch: ModalityBatch) -> Callable[[], Tensor]:
+        """The log-likelihood of this batch, to be asked for again and again while parameters change."""
+        return partial(self.log_likelihood, batch)
 
     def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
         """The log-likelihood ``(num_subsets, *batch)`` in nats under each subset of the modalities.

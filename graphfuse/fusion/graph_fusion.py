@@ -1,6 +1,7 @@
 """Fusion by inference: every modality fills a factor of one graph, and the graph answers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -83,27 +84,37 @@ class GraphFusion(FusionModel):
         return {name: self._table(name, potential, batch) for name, potential in self.potential_of.items()}
 
     def _table(self, name: str, potential: Potential | JointPotential, batch: ModalityBatch) -> Tensor:
+        return self._prepared_table(name, potential, batch)()
+
+    def _prepared_table(
+        self, name: str, potential: Potential | JointPotential, batch: ModalityBatch
+    ) -> Callable[[], Tensor]:
+        """What computes the table of a batch; the batch is read once."""
         shape = self.graph.shape(self.graph.scopes[name])
         argument = f"the table of potentials[{name!r}] over {self.graph.scopes[name]}"
         read = [flat_inputs(batch, modality) for modality in read_by(potential)]
         if not read:
-            table = potential(None)
-            _check_shape(argument, table, shape)
-            return table
+            return lambda: _checked_shape(argument, potential(None), shape)
         filled = [fill(values, present) for values, present in read]
         every = torch.stack([present for _, present in read], dim=-1)
-        table = potential(filled, every) if isinstance(potential, JointPotential) else potential(filled[0])
-        _check_shape(argument, table, (len(every), *shape))
-        table = silence(table, every.any(-1), len(shape))
-        if bool(table.isnan().any()):
-            rows = int(table.isnan().reshape(len(every), -1).any(-1).sum())
-            raise invalid(
-                argument,
-                "be free of nan where its modality is present (an encoder that reads missing cells, such as "
-                "graphfuse.encoders.MLP, maps them to numbers)",
-                f"nan in {rows} rows",
-            )
-        return table.reshape(*batch.shape, *shape)
+        joint = isinstance(potential, JointPotential)
+        say = potential.prepared(filled, every) if joint else partial(potential, filled[0])  # type: ignore[operator]
+        anyone = every.any(-1)
+
+        def table() -> Tensor:
+            found = _checked_shape(argument, say(), (len(every), *shape))
+            found = silence(found, anyone, len(shape))
+            if bool(found.isnan().any()):
+                rows = int(found.isnan().reshape(len(every), -1).any(-1).sum())
+                raise invalid(
+                    argument,
+                    "be free of nan where its modality is present (an encoder that reads missing cells, such as "
+                    "graphfuse.encoders.MLP, maps them to numbers)",
+                    f"nan in {rows} rows",
+                )
+            return found.reshape(*batch.shape, *shape)
+
+        return table
 
     def posterior(self, batch: ModalityBatch, targets: Sequence[str] | None = None) -> Posterior:
         """The posterior given the modalities of each row, for the model's targets or any other variables."""
@@ -121,8 +132,13 @@ class GraphFusion(FusionModel):
         Latent variables and unknown targets are summed out exactly. ``-inf``, with gradient zero, in a row whose
         modalities, or whose targets given them, are impossible.
         """
+        return self.prepared_log_likelihood(batch)()
+
+    def prepared_log_likelihood(self, batch: ModalityBatch) -> Callable[[], Tensor]:
+        """As for ``FusionModel``: what the potentials read is put together once."""
         self.check_targets(batch)
-        return self._conditional(batch, self.log_potentials(batch)).expand(batch.shape)
+        tables = {name: self._prepared_table(name, each, batch) for name, each in self.potential_of.items()}
+        return lambda: self._conditional(batch, {name: table() for name, table in tables.items()}).expand(batch.shape)
 
     def subset_log_likelihoods(self, batch: ModalityBatch, subsets: Sequence[Collection[str]]) -> Tensor:
         """The joint log-likelihood ``(num_subsets, *batch)`` in nats under each subset; every row is encoded once."""
@@ -186,7 +202,8 @@ def read_by(potential: Potential | JointPotential) -> tuple[str, ...]:
     return () if potential.modality is None else (potential.modality,)
 
 
-def _check_shape(argument: str, table: Tensor, expected: tuple[int, ...]) -> None:
+def _checked_shape(argument: str, table: Tensor, expected: tuple[int, ...]) -> Tensor:
     check_type(argument, table, torch.Tensor, "be a tensor")
     if tuple(table.shape) != expected:
         raise invalid(argument, f"have shape {expected}", tuple(table.shape))
+    return table

@@ -6,7 +6,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..data import ModalityBatch
 from ..fusion import FusionModel
-from .objectives import target_nll
+from .objectives import mean_nll
 
 _MEMORY = 50  # steps whose gradients tell the curvature
 
@@ -44,16 +44,16 @@ def map_estimate(
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
-    generator = torch.Generator()
+    log_likelihood = model.prepared_log_likelihood(train)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     starts = [parameter.detach().clone() for parameter in parameters]
     if not parameters:
-        return float(target_nll(model, train, generator, sample_weight).detach())
+        return float(mean_nll(log_likelihood(), sample_weight).detach())
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         vector_to_parameters(torch.from_numpy(point).to(starts[0]), parameters)
         distances = [(parameter - start).square().sum() for parameter, start in zip(parameters, starts, strict=True)]
-        loss = target_nll(model, train, generator, sample_weight)
+        loss = mean_nll(log_likelihood(), sample_weight)
         loss = loss + 0.5 / num_rows * torch.stack(distances).sum()
         if not bool(loss.isfinite()):
             raise FloatingPointError(f"the log-likelihood must stay finite; got {-loss.item()}.")
@@ -68,7 +68,7 @@ def map_estimate(
             best = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x
         vector_to_parameters(torch.from_numpy(best).to(starts[0]), parameters)
         with torch.no_grad():
-            return float(target_nll(model, train, generator, sample_weight))
+            return float(mean_nll(log_likelihood(), sample_weight))
     except FloatingPointError:
         with torch.no_grad():
             for parameter, start in zip(parameters, starts, strict=True):

@@ -31,7 +31,11 @@ def target_nll(
         >>> target_nll(model, batch, torch.Generator())
         tensor(0.6931)
     """
-    log_likelihoods = model.log_likelihood(batch)
+    return mean_nll(model.log_likelihood(batch), sample_weight)
+
+
+def mean_nll(log_likelihoods: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+    """Minus the mean of log-likelihoods ``(*batch,)`` in nats, by positive weights ``(*batch,)`` if there are any."""
     if sample_weight is None:
         return -log_likelihoods.mean()
     return -(log_likelihoods * sample_weight).sum() / sample_weight.sum()

@@ -1,7 +1,8 @@
 """The contracts of a potential: a module that fills the table of one factor, from one source or from several."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -48,6 +49,13 @@ class JointPotential(nn.Module, ABC):
             inputs: By source ``(*batch, *features)``, in the order of ``modalities``; zeros where one is missing.
             present: Which sources each row has, bool ``(*batch, num_modalities)``.
         """
+
+    def prepared(self, inputs: Sequence[Tensor], present: Tensor) -> Callable[[], Tensor]:
+        """The table of these inputs, to be asked for again and again while parameters change.
+
+        What does not depend on parameters may be computed once.
+        """
+        return partial(self, inputs, present)
 
 
 def check_shape(shape: object) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log, pi
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ..checks import check_count, invalid
 from .base import JointPotential
+
+_ROWS_OF_A_PATTERN = 64  # on average, from which on rows are laid side by side
 
 
 class CorrelatedScorePotential(JointPotential):
@@ -99,12 +101,20 @@ class CorrelatedScorePotential(JointPotential):
         return self._weights_and_information(present)[0]
 
     def forward(self, inputs: Sequence[Tensor], present: Tensor) -> Tensor:
+        return self.prepared(inputs, present)()
+
+    def prepared(self, inputs: Sequence[Tensor], present: Tensor) -> Callable[[], Tensor]:
+        """As for ``JointPotential``."""
         scores = self._stacked(inputs)
         patterns, which = _distinct(present.reshape(-1, present.shape[-1]))
-        weights, information = self._weights_and_information(patterns)
-        which = which.reshape(present.shape[:-1])
-        said = (weights[which].unsqueeze(-2) @ scores).squeeze(-2)
-        return said - 0.5 * (self.spread * self.log_scale).exp() * information[which].unsqueeze(-1)
+        weigh = _weighted_sums(scores.reshape(-1, *scores.shape[-2:]), which, len(patterns))
+
+        def table() -> Tensor:
+            weights, information = self._weights_and_information(patterns)
+            offsets = -0.5 * information.unsqueeze(-1) * (self.spread * self.log_scale).exp()
+            return weigh(weights, offsets).reshape(*present.shape[:-1], self.num_states)
+
+        return table
 
     def reference_log_density(self, inputs: Sequence[Tensor], present: Tensor) -> Tensor:
         """The log-density ``(*batch,)`` of the scores of the present sources if no state were the true one, in nats."""
@@ -171,6 +181,33 @@ def _start(groups: Sequence[str], num_factors: int) -> tuple[Tensor, Tensor]:
     own = [members.to(common.dtype) for members in own if members.sum() > 1]
     start = torch.cat([common, *(1.5 * members.unsqueeze(-1) for members in own)], dim=1)
     return start, torch.cat([torch.ones_like(common), *(members.unsqueeze(-1) for members in own)], dim=1)
+
+
+def _weighted_sums(scores: Tensor, which: Tensor, num_patterns: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """What makes of the weights and offsets of patterns the weighted scores of each row and its pattern's offset.
+
+    Weights are ``(num_patterns, num_modalities)``, offsets ``(num_patterns, num_states)``, sums ``(rows, num_states)``.
+    Where many rows share a pattern, they are laid side by side once, and one product serves them all.
+
+    Args:
+        scores: ``(rows, num_modalities, num_states)``.
+        which: The pattern of each row.
+        num_patterns: How many there are.
+    """
+    num_rows, num_modalities, num_states = scores.shape
+    if num_rows < _ROWS_OF_A_PATTERN * num_patterns:
+        return lambda weights, offsets: (weights[which].unsqueeze(-2) @ scores).squeeze(-2) + offsets[which]
+    order = which.argsort(stable=True)
+    back = torch.empty_like(order).scatter_(0, order, torch.arange(num_rows, device=order.device))
+    sizes = [num_states * count for count in torch.bincount(which, minlength=num_patterns).tolist()]
+    parts = scores[order].transpose(0, 1).reshape(num_modalities, -1).split(sizes, dim=1)
+
+    def weigh(weights: Tensor, offsets: Tensor) -> Tensor:
+        patterns = zip(weights.unbind(), parts, offsets.unbind(), strict=True)
+        said = [(row @ part).reshape(-1, num_states) + offset for row, part, offset in patterns]
+        return torch.cat(said).index_select(0, back)
+
+    return weigh
 
 
 def _distinct(masks: Tensor) -> tuple[Tensor, Tensor]:
