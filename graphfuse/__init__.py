@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .estimators import (
         AveragedEncoder,
         EarlyFusionClassifier,
+        EndToEndClassifier,
         FusionClassifier,
         HybridFusionClassifier,
         JointFusionClassifier,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         TabularEncoder,
         TextEncoder,
         TreeEncoder,
+        ValidatedChoice,
     )
 
 __version__ = "0.1.0"
@@ -70,6 +72,7 @@ __version__ = "0.1.0"
 _LAZY = {  # scikit-learn is loaded when one of these is first used
     "AveragedEncoder": "estimators",
     "EarlyFusionClassifier": "estimators",
+    "EndToEndClassifier": "estimators",
     "FusionClassifier": "estimators",
     "HybridFusionClassifier": "estimators",
     "JointFusionClassifier": "estimators",
@@ -80,6 +83,7 @@ _LAZY = {  # scikit-learn is loaded when one of these is first used
     "TabularEncoder": "estimators",
     "TextEncoder": "estimators",
     "TreeEncoder": "estimators",
+    "ValidatedChoice": "estimators",
 }
 
 __all__ = [
@@ -89,6 +93,7 @@ __all__ = [
     "Dataset",
     "EarlyFusion",
     "EarlyFusionClassifier",
+    "EndToEndClassifier",
     "Enumeration",
     "Evidence",
     "Factor",
@@ -121,6 +126,7 @@ __all__ = [
     "TabularEncoder",
     "TextEncoder",
     "TreeEncoder",
+    "ValidatedChoice",
     "Variable",
     "VariableElimination",
     "bayesian_network",

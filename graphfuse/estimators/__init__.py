@@ -2,6 +2,7 @@
 
 from .averaged_encoder import AveragedEncoder
 from .early_fusion_classifier import EarlyFusionClassifier
+from .end_to_end_classifier import EndToEndClassifier
 from .factorization import MaskedNMF, MaskedSVD
 from .fusion_classifier import FusionClassifier
 from .hybrid_fusion_classifier import HybridFusionClassifier
@@ -11,10 +12,12 @@ from .late_fusion_classifier import LateFusionClassifier
 from .tabular_encoder import TabularEncoder
 from .text_encoder import TextEncoder
 from .tree_encoder import TreeEncoder
+from .validated_choice import ValidatedChoice
 
 __all__ = [
     "AveragedEncoder",
     "EarlyFusionClassifier",
+    "EndToEndClassifier",
     "FusionClassifier",
     "HybridFusionClassifier",
     "JointFusionClassifier",
@@ -25,4 +28,5 @@ __all__ = [
     "TabularEncoder",
     "TextEncoder",
     "TreeEncoder",
+    "ValidatedChoice",
 ]

@@ -21,6 +21,7 @@ from ..fusion import FusionModel, GraphFusion
 from ..fusion.prevalence import with_prevalence
 from ..graph import FactorGraph, Variable
 from ..learning import EncoderEnsemble, cross_fit
+from .balanced_presence import balanced_subsets
 from .base import TARGET, draw_seed, encoded
 from .experts import default_experts
 from .explained_fusion import ExplainedFusion
@@ -212,6 +213,7 @@ class FusionClassifier(ExplainedFusion):
         self.reference_ = kept_reference(scored, TARGET, sample_weight)
         copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
         kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
+        kept = balanced_subsets(kept, states, len(self.classes_), generator, sample_weight)
         subsets = [scored.keep({name: each[modality] for name, modality in self.sources_.items()}) for each in kept]
         finish = partial(set_prior, target=TARGET, prior=self.prior_)
         names, seed = tuple(scored.modalities), draw_seed(generator)

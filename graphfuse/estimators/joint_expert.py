@@ -17,11 +17,11 @@ from ..learning.cross_fit import fit_folds
 from ..learning.folds import stratified_folds
 from ..learning.sample_weights import class_frequencies
 from .averaged_encoder import AveragedEncoder
+from .balanced_presence import balanced
 from .experts import default_experts
 from .tables import Tables
 
 _SUBSETS_PER_ROW = 4  # under which the expert is fitted to each row; the first is the row as it came
-_CLASS_ROWS = 20.0  # that the presence of a modality among all rows counts for, beside that in a class
 JOINT = "joint expert"  # its name among the sources
 
 
@@ -100,7 +100,7 @@ def cross_fit_jointly(
     tables = Tables.learn(batch)
     cells = tables.numbers(batch)
     masks = np.stack([np.stack([np.asarray(kept[name]) for name in cells], axis=1) for kept in subsets], axis=1)
-    seen = _balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator, sample_weight)
+    seen = balanced(masks[:, :_SUBSETS_PER_ROW], states, num_states, generator, sample_weight)
     seed = int(torch.randint(2**31 - 1, (), generator=generator))
     fold = stratified_folds(states, num_folds, seed, groups)
     copies = seen.shape[1]
@@ -131,22 +131,3 @@ def _columns(cells: Mapping[str, np.ndarray], masks: np.ndarray, rows: np.ndarra
         kept = masks[rows, :, i].reshape(-1, 1)
         parts.append(np.where(kept, np.repeat(values[rows], masks.shape[1], axis=0), np.nan))
     return np.concatenate(parts, axis=1)
-
-
-def _balanced(
-    masks: np.ndarray,
-    states: np.ndarray,
-    num_states: int,
-    generator: torch.Generator,
-    sample_weight: np.ndarray | None = None,
-) -> np.ndarray:
-    """Masks ``(rows, num_subsets, num_modalities)`` that lose entries until every class has each modality alike."""
-    counts_for = np.ones(len(states)) if sample_weight is None else sample_weight
-    counts, had = np.bincount(states, counts_for, num_states), masks.sum(axis=1)
-    of_class = np.stack([counts_for[states == k] @ had[states == k] for k in range(num_states)]) / masks.shape[1]
-    whole = (counts_for @ had) / (counts.sum() * masks.shape[1])
-    rates = (of_class + _CLASS_ROWS * whole) / (counts[:, None] + _CLASS_ROWS)
-    lowest = rates[counts > 0].min(axis=0)
-    kept = np.divide(lowest, rates, out=np.ones_like(rates), where=rates > 0)
-    draws = torch.rand(masks.shape, generator=generator).numpy()
-    return masks & (draws < kept[states][:, None])

@@ -54,7 +54,9 @@ def with_strays(model: GraphFusion, frequencies: np.ndarray, num_cases: float) -
     """
     [target] = model.targets.values()
     shown, share = f"{target.name} shown", 1 / (num_cases + 1)
-    scopes: dict[str, tuple[str, ...]] = {name: (target.name,) if name == "prior" else (shown,) for name in model.graph.scopes}
+    scopes: dict[str, tuple[str, ...]] = {
+        name: (target.name,) if name == "prior" else (shown,) for name in model.graph.scopes
+    }
     stray = _free_name("stray", scopes)
     scopes[stray] = (target.name, shown)
     variables = [target, Variable(shown, target.num_states, target.states)]

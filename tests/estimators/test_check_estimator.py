@@ -5,11 +5,14 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
+from graphfuse import FitSettings
 from graphfuse.estimators import (
     EarlyFusionClassifier,
+    EndToEndClassifier,
     FusionClassifier,
     HybridFusionClassifier,
     LateFusionClassifier,
+    ValidatedChoice,
 )
 
 LIGHT = {
@@ -41,7 +44,21 @@ def test_the_default_encoder_passes_every_check_of_scikit_learn():
     assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
 
 
-@pytest.mark.parametrize("name", LIGHT)
+TRAINED = {
+    "end to end": EndToEndClassifier(settings=FitSettings(15, 64, 2e-2, validation_fraction=0.2), random_state=0),
+    "choice": ValidatedChoice({name: LIGHT[name] for name in ("late, mean", "early")}, random_state=0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_estimator_that_holds_rows_out_passes_every_check_of_scikit_learn(name):
+    results = check_estimator(TRAINED[name], expected_failed_checks=OF_FOLDS)
+    assert {result["status"] for result in results} <= {"passed", "skipped", "xfail"}
+
+
+@pytest.mark.parametrize("name", LIGHT | TRAINED)
 def test_an_estimator_says_that_it_reads_gaps(name):
-    assert get_tags(LIGHT[name]).input_tags.allow_nan
-    assert get_tags(LIGHT[name]).estimator_type == "classifier"
+    assert get_tags((LIGHT | TRAINED)[name]).input_tags.allow_nan
+    assert get_tags((LIGHT | TRAINED)[name]).estimator_type == "classifier"

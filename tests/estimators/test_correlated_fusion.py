@@ -12,8 +12,9 @@ from sklearn.naive_bayes import GaussianNB
 
 from graphfuse import FusionClassifier, ModalityBatch
 from graphfuse.estimators import AveragedEncoder, TabularEncoder
+from graphfuse.estimators.balanced_presence import balanced
 from graphfuse.estimators.boosted_encoder import BoostedEncoder
-from graphfuse.estimators.joint_expert import _balanced, cross_fit_jointly, default_joint_encoder
+from graphfuse.estimators.joint_expert import cross_fit_jointly, default_joint_encoder
 from graphfuse.estimators.unseen import seen_parts, seen_together
 from graphfuse.graph import star
 
@@ -172,12 +173,22 @@ def test_the_joint_expert_learns_nothing_from_who_is_missing():
     )  # an expert that reads the gaps says 1.5 and more
 
 
+def test_the_fusion_learns_nothing_from_who_is_missing():
+    X, y = normal_views(600, signals=(0.7, 0.7, 0.7))
+    lacking = (y == 1) & (np.random.default_rng(1).random(600) < 0.7)  # seven in ten of one class, none of the other
+    X |= {name: np.where(lacking[:, None], NAN, X[name]) for name in ("view1", "view2")}
+    experts = {name: {"linear": LogisticRegression(), "bayes": GaussianNB()} for name in X}
+    model = quick(encoders=experts, joint_encoder=None).fit(X, y)
+    complete, classes = normal_views(4000, seed=2, signals=(0.7, 0.7, 0.7))
+    assert abs(model.predict_proba(complete)[:, 1].mean() - classes.mean()) < 0.07
+
+
 def test_balanced_masks_show_every_class_each_modality_alike():
     generator = torch.Generator().manual_seed(0)
     states = np.repeat([0, 1, 2], [3000, 3000, 3000])
     rates = np.array([[0.9, 0.5], [0.6, 0.5], [0.3, 0.5]])
     masks = (torch.rand(9000, 4, 2, generator=generator).numpy() < rates[states][:, None]).astype(bool)
-    found = _balanced(masks, states, 3, generator)
+    found = balanced(masks, states, 3, generator)
     assert not (found & ~masks).any()
     for k in range(3):
         np.testing.assert_allclose(found[states == k].mean(axis=(0, 1)), [0.3, 0.5], atol=0.03)

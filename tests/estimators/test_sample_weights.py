@@ -25,10 +25,10 @@ from graphfuse.estimators import (
     TreeEncoder,
 )
 from graphfuse.estimators.averaged_encoder import mixture_weights
+from graphfuse.estimators.balanced_presence import balanced
 from graphfuse.estimators.boosted_encoder import BoostedEncoder
 from graphfuse.estimators.columns import learn_columns
 from graphfuse.estimators.fusion_choice import Candidate, ScoredRows, held_out_losses, trained
-from graphfuse.estimators.joint_expert import _balanced
 from graphfuse.estimators.logistic_fit import Regression
 from graphfuse.estimators.module_encoder import ModuleEncoder
 from graphfuse.estimators.score_graphs import correlated_scores, independent_scores
@@ -218,10 +218,10 @@ def test_presence_is_balanced_between_classes_by_weights():
     weights = generator.choice([0.1, 3.0], 4000)
     has = generator.random(4000) < np.where(states == 0, 0.9, np.where(weights > 1, 0.3, 0.9))
     masks = np.stack([has, np.ones(4000, dtype=bool)], axis=1)[:, None]
-    kept = _balanced(masks, states, 2, torch.Generator().manual_seed(0), weights)[:, 0]
+    kept = balanced(masks, states, 2, torch.Generator().manual_seed(0), weights)[:, 0]
     rates = [np.average(kept[states == k, 0], weights=weights[states == k]) for k in (0, 1)]
     assert abs(rates[0] - rates[1]) < 0.04
-    alike = _balanced(masks, states, 2, torch.Generator().manual_seed(0))[:, 0]
+    alike = balanced(masks, states, 2, torch.Generator().manual_seed(0))[:, 0]
     rates = [np.average(alike[states == k, 0], weights=weights[states == k]) for k in (0, 1)]
     assert abs(rates[0] - rates[1]) > 0.2
 

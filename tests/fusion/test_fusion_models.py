@@ -43,6 +43,7 @@ from graphfuse.fusion import (
     ProductOfExperts,
     SparseExpertsFusion,
 )
+from graphfuse.fusion.ensemble import Ensemble
 from graphfuse.learning import EvidentialLoss, RoutedNLL, SubsampledELBO, target_nll
 from tests.families import members
 from tests.graphs import assert_close
@@ -100,6 +101,7 @@ MAKE = {
     MeanPool: lambda: late(MeanPool),
     LogarithmicPool: lambda: late(LogarithmicPool),
     HybridFusion: lambda: HybridFusion(early(), late(LogarithmicPool)),
+    Ensemble: lambda: Ensemble(early(), late(MeanPool)),
     AttentionFusion: lambda: AttentionFusion(features(6), 6, TARGET, num_heads=2),
     AveragingFusion: lambda: late(AveragingFusion),
     DempsterFusion: lambda: late(DempsterFusion),
