@@ -9,9 +9,11 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 
 import graphfuse
+from graphfuse import Variable, infer, markov_network
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,6 +28,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_loops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Processes of one run share the work of compiling what is not on disk yet: each begins with another part."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if not worker:
+        return
+    parts = [_compile_row_by_row, _compile_side_by_side]
+    for part in parts[:: -1 if int(worker.removeprefix("gw")) % 2 else 1]:
+        with FileLock(tmp_path_factory.getbasetemp().parent / f"{part.__name__}.lock"):
+            part()
+
+
+def _ask(num_states: int, learned: bool, dtype: torch.dtype = torch.float64) -> None:
+    graph = markov_network([Variable(name, num_states) for name in "abc"], [("a", "b"), ("b", "c")])
+    tables = {f.name: torch.zeros(3, *graph.shape(f.scope), dtype=dtype, requires_grad=learned) for f in graph.factors}
+    total = infer(graph, tables).log_partition.sum()
+    if learned:
+        total.backward()
+
+
+def _compile_row_by_row() -> None:
+    _ask(2, learned=False)
+    _ask(50, learned=True)
+
+
+def _compile_side_by_side() -> None:
+    for dtype in (torch.float64, torch.float32):
+        _ask(2, learned=True, dtype=dtype)
 
 
 @pytest.fixture(autouse=True)

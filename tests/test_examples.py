@@ -1,6 +1,7 @@
 """Every example script runs as a user runs it, at a small size, and shows and writes what it promises."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -52,12 +53,18 @@ def test_the_medical_example_takes_the_heart_disease_data(tmp_path):
     assert "fluoroscopy" in done.stdout
 
 
-def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path):
-    done = run("medical_diagnosis.py", "--data", "heart_disease", "--root", str(tmp_path), folder=tmp_path)
-    assert done.returncode != 0
-    assert "processed.cleveland.data" in done.stderr and "UCI" in done.stderr
-    done = run("medical_diagnosis.py", "--data", "hart_disease", folder=tmp_path)
-    assert "did you mean 'heart_disease'?" in done.stderr
+def test_an_absent_data_set_says_which_file_is_expected_where(tmp_path, monkeypatch):
+    def refused(error: type[Exception], *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["medical_diagnosis.py", "--data", *arguments])
+        with pytest.raises(error) as found:
+            runpy.run_path(str(EXAMPLES / "medical_diagnosis.py"), run_name="__main__")
+        return str(found.value)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    message = refused(FileNotFoundError, "heart_disease", "--root", str(tmp_path))
+    assert "processed.cleveland.data" in message and "UCI" in message
+    assert "did you mean 'heart_disease'?" in refused(ValueError, "hart_disease")
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """The experiment with a known truth runs as a user runs it, at a small size, and writes the table that it prints."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "experiments" / "known_truth_hepar2.py"
@@ -45,6 +48,8 @@ def test_the_experiment_prints_a_row_per_model_and_writes_the_same_table(tmp_pat
     assert done.stdout.split("\n\n")[0] in text and " ".join(arguments) in text
 
 
-def test_sizes_that_do_not_fit_are_refused(tmp_path):
-    done = run("--tables", "0", folder=tmp_path)
-    assert done.returncode == 2 and "--tables must be at least 1; got 0." in done.stderr
+def test_sizes_that_do_not_fit_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [SCRIPT.name, "--tables", "0"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert ended.value.code == 2 and "--tables must be at least 1; got 0." in capsys.readouterr().err

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from graphfuse import Dataset, ModalityBatch, Variable
+from graphfuse.cli import main
 from graphfuse.laboratory import benchmark
 from graphfuse.laboratory import plan as planning
 from graphfuse.laboratory import trial as trials
@@ -43,6 +44,14 @@ def command(*arguments: str, folder: Path, **environment: str) -> subprocess.Pop
     )
 
 
+@pytest.fixture
+def within(tmp_path, monkeypatch):
+    """The command in this process, as if called from an empty folder: its arguments to its exit status."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    return lambda *arguments: main(["bench", *arguments])
+
+
 def written(folder: Path) -> dict[str, int]:
     """By cell the time of its writing, in nanoseconds."""
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob("*.json"))}
@@ -60,7 +69,7 @@ def test_the_number_of_jobs_does_not_change_a_number(tmp_path):
     pd.testing.assert_frame_equal(without_times(alone), without_times(together), check_exact=True)
 
 
-def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
+def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path, within, capsys):
     names = [
         "--data",
         "breast_cancer",
@@ -71,8 +80,8 @@ def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
         "log-pool",
         "hgb-native-nan",
     ]
-    arguments = [*names, "--seeds", "2", "--jobs", "2", "--out", "out"]
-    process = command(*arguments, folder=tmp_path)
+    arguments = [*names, "--seeds", "2", "--out", "out"]
+    process = command(*arguments, "--jobs", "2", folder=tmp_path)
     cells = tmp_path / "out" / "cells"
     deadline = time.monotonic() + 120
     while len(written(cells)) < 4:
@@ -84,9 +93,8 @@ def test_a_killed_run_goes_on_and_repeats_no_finished_cell(tmp_path):
     while before != (before := written(cells)):  # the processes that computed end with their parent
         time.sleep(1.5)
     assert 4 <= len(before) < 18
-    done = command(*arguments, folder=tmp_path)
-    output, errors = done.communicate(timeout=300)
-    assert done.returncode == 0, errors
+    status, (output, errors) = within(*arguments), capsys.readouterr()
+    assert status == 0, errors
     assert f"18 cells, {18 - len(before)} to compute: about" in output
     after = written(cells)
     assert len(after) == 18 and {name: after[name] for name in before} == before
@@ -324,11 +332,9 @@ def test_bad_settings_are_refused_before_anything_is_computed(changes, message):
         make_plan(replace(SMALL, **changes))
 
 
-def test_an_absent_data_set_says_what_is_expected_where(tmp_path):
-    process = command("--data", "rosmap", "--root", str(tmp_path), folder=tmp_path)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert re.search(r"the file .*rosmap\.npz is expected: it comes from", errors)
+def test_an_absent_data_set_says_what_is_expected_where(tmp_path, within, capsys):
+    assert within("--data", "rosmap", "--root", str(tmp_path)) == 2
+    assert re.search(r"the file .*rosmap\.npz is expected: it comes from", capsys.readouterr().err)
 
 
 OWN = """
@@ -352,7 +358,7 @@ nothing = 3
 """
 
 
-def test_a_model_of_ones_own_is_run_by_the_name_of_its_module(tmp_path):
+def test_a_model_of_ones_own_is_run_by_the_name_of_its_module(tmp_path, within, capsys):
     (tmp_path / "ours.py").write_text(OWN)
     arguments = [
         "--data",
@@ -366,9 +372,8 @@ def test_a_model_of_ones_own_is_run_by_the_name_of_its_module(tmp_path):
         "--out",
         "out",
     ]
-    process = command(*arguments, "--models", "ours:Coin", "ours:entry", "prior", folder=tmp_path)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    status = within(*arguments, "--models", "ours:Coin", "ours:entry", "prior")
+    assert status == 0, capsys.readouterr().err
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
     nll = table[table["metric"] == "nll"].groupby("model")["value"].mean()
     assert nll["ours:Coin"] == nll["ours:entry"] == pytest.approx(np.log(2)) and set(nll.index) > {"prior"}
@@ -390,10 +395,9 @@ def test_a_name_that_leads_to_no_model_is_refused(tmp_path, monkeypatch, name, m
         BenchSettings(models=[name])
 
 
-def test_the_list_names_everything(tmp_path):
-    process = command("--list", folder=tmp_path)
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+def test_the_list_names_everything(within, capsys):
+    status, (output, errors) = within("--list"), capsys.readouterr()
+    assert status == 0, errors
     for name in ("rosmap", "hepar2", "missing_rates", "natural_sites", "graph-fusion", "hgb-native-nan", "lightgbm"):
         assert f"  {name} " in output
 

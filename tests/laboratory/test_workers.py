@@ -15,6 +15,7 @@ from graphfuse.laboratory.workers import Death, work_through
 def squares(item):
     yield item * item
     yield -item
+    yield os.getpid()
 
 
 def dies_on_three(item):
@@ -24,17 +25,14 @@ def dies_on_three(item):
     yield "done well"
 
 
-def process_of(item):
-    yield os.getpid()
-    time.sleep(0.05)
-
-
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_every_item_gives_its_events_in_order(jobs):
+def test_every_item_gives_its_events_in_order_and_processes_work_side_by_side(jobs):
     found = {}
     for item, event in work_through(range(4), squares, jobs):
         found.setdefault(item, []).append(event)
+    processes = {events.pop() for events in found.values()}
     assert found == {item: [item * item, -item] for item in range(4)}
+    assert len(processes) == jobs and (os.getpid() in processes) == (jobs == 1)
 
 
 def test_a_process_that_dies_is_told_and_replaced():
@@ -45,10 +43,6 @@ def test_a_process_that_dies_is_told_and_replaced():
     assert isinstance(death, Death) and death.exitcode == -signal.SIGKILL and "out of memory" in str(death)
     assert found.pop(3) == ["started"]
     assert found == {item: ["started", "done well"] for item in (0, 1, 2, 4, 5)}
-
-
-def test_processes_work_side_by_side():
-    assert len({event for _, event in work_through(range(20), process_of, jobs=2)}) == 2
 
 
 def test_no_items_are_no_work():

@@ -23,8 +23,15 @@ from .program import OWN, SHARED
 
 _TURNED = 8  # rows that are turned into lines together: as many numbers as a cache line holds
 
-_SETTINGS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}  # the caller owns all arrays
-whole = njit(fastmath={"contract", "reassoc", "nsz"}, **_SETTINGS)
+_SETTINGS: Any = {
+    **{"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True},
+    "_nrt": False,  # the caller owns all arrays
+    "fastmath": {"contract", "reassoc", "nsz"},
+}
+_INNER: Any = {**_SETTINGS, "no_cpython_wrapper": True}  # compiled sooner, and not to be called from Python
+whole = njit(**_SETTINGS)
+inner = njit(**_INNER)
+part = njit(**{**_INNER, "inline": "always"})
 
 
 @whole
@@ -45,7 +52,7 @@ def load_shared(ends, logs, entries, log_scale, least):
         least[f] = lowest
 
 
-@whole
+@inner
 def _scale(lines, start, stop, log_scale, least, deepest, peak, lowest):
     """Subtract from a table its largest entry, row by row."""
     for r in range(len(peak)):
@@ -122,7 +129,7 @@ def observe(program, states, lines):
                     lines[block, e, r] = 1.0
 
 
-@whole
+@inner
 def _entry(program, t, turn, num_dims):
     """The entry of a table where the loops stand."""
     at = program.start[t]
@@ -131,13 +138,13 @@ def _entry(program, t, turn, num_dims):
     return at
 
 
-@whole
+@inner
 def _fill(out, number):
     for r in range(len(out)):
         out[r] = number
 
 
-@whole
+@inner
 def _multiply(program, start, stop, turn, num_dims, fixed, own, sent, out):
     """The product of tables where the loops stand; those that rows share come first."""
     number, first = 1.0, True
@@ -158,7 +165,7 @@ def _multiply(program, start, stop, turn, num_dims, fixed, own, sent, out):
         _fill(out, number)
 
 
-@whole
+@inner
 def _add_product(program, start, stop, turn, num_dims, fixed, own, sent, product, out):
     """Add the product of tables where the loops stand."""
     number, num = 1.0, 0
@@ -186,13 +193,13 @@ def _add_product(program, start, stop, turn, num_dims, fixed, own, sent, product
             out[r] += product[r]
 
 
-@whole
+@inner
 def _times(out, x, y):
     for r in range(len(out)):
         out[r] = x[r] * y[r]
 
 
-@whole
+@inner
 def _plus_times(out, x, y, first):
     """Add a product, or set it if it is the first."""
     if first:
@@ -203,7 +210,7 @@ def _plus_times(out, x, y, first):
             out[r] += x[r] * y[r]
 
 
-@whole
+@inner
 def _divide(lines, start, stop, peak):
     """Lines divided by the largest of them."""
     for r in range(len(peak)):
@@ -218,7 +225,7 @@ def _divide(lines, start, stop, peak):
             x[r] = x[r] / peak[r] if peak[r] > 0.0 else 0.0
 
 
-@whole
+@inner
 def _return(outer, sent, peak, out):
     """What a message came back with, for everything that it was the sum of."""
     for r in range(len(out)):
@@ -226,7 +233,7 @@ def _return(outer, sent, peak, out):
         out[r] *= outer[r] / back if back > 0.0 else 0.0
 
 
-@whole
+@inner
 def _count(program, start, stop, turn, num_dims, fixed_counts, own_counts, sent_counts, met):
     """Tables are met where the loops stand."""
     for t in range(start, stop):
@@ -243,7 +250,7 @@ def _count(program, start, stop, turn, num_dims, fixed_counts, own_counts, sent_
                     out[r] += met[r]
 
 
-@whole
+@inner
 def _joint_states(program, node, start, stop):
     size = 1
     for d in range(start, stop):
@@ -251,7 +258,7 @@ def _joint_states(program, node, start, stop):
     return size
 
 
-@whole
+@inner
 def _next(program, node, turn, num_dims):
     """The next of the joint states of the first dimensions."""
     for d in range(num_dims - 1, -1, -1):
@@ -261,7 +268,7 @@ def _next(program, node, turn, num_dims):
         turn[d] = 0
 
 
-@whole
+@part
 def _collect(program, fixed, own, sent, sums, product, turn):
     """Messages to the roots."""
     levels, sizes = program.levels, program.num_states
@@ -294,7 +301,7 @@ def _collect(program, fixed, own, sent, sums, product, turn):
         _divide(sent, start, start + num_sent, sent[program.scales[n]])
 
 
-@whole
+@part
 def _distribute(program, fixed, own, sent, own_counts, sent_counts, fixed_counts, sums, products, prefixes, turn):
     """From how often the entries of the messages of the roots are met, how often those of all tables are."""
     levels, sizes = program.levels, program.num_states
@@ -350,7 +357,7 @@ def _distribute(program, fixed, own, sent, own_counts, sent_counts, fixed_counts
             _next(program, n, turn, kept)
 
 
-@whole
+@inner
 def _sum(out, x, first):
     """Add a line, or set it if it is the first."""
     if first:
@@ -361,7 +368,7 @@ def _sum(out, x, first):
             out[r] += x[r]
 
 
-@whole
+@inner
 def _find_weak(program, fixed, own, sent, floor, lowest, weak):
     """Rows in which the least positive entries of what a node multiplies vanish together."""
     for n in range(len(program.num_dims)):

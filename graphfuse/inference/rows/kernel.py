@@ -16,6 +16,7 @@ from math import inf, log
 from .loops import (
     STEP,
     add,
+    inner,
     least_positive,
     multiply,
     open_clique,
@@ -171,8 +172,8 @@ def _hand_on(layout, work, c):
     return False
 
 
-@part
-def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, safe, two_way):
+@inner
+def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, safe):
     """Messages to the roots; the status, the log of the sum, how much scratch is taken or wanted, cliques visited."""
     scratch, loop = work.scratch, work.loop
     taken, product, log_total, num_visited = 0, 1.0, 0.0, 0
@@ -231,11 +232,6 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, sa
             num_visited += 1
             work.start[c] = start
             taken += sent * rest
-            if two_way:
-                for k in range(layout.clique_ptr[c], layout.clique_ptr[c] + num_dims):
-                    v = work.dims[k]
-                    if work.best[v] < 0 or sent * rest < work.best_size[v]:
-                        work.best[v], work.best_size[v] = c, sent * rest
             if work.num_sent[c]:
                 work.sent[c] = taken
                 peak, p = 0.0, start
@@ -271,6 +267,22 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, sa
 
 
 @part
+def _find_smallest(layout, work, num_visited):
+    """By variable the clique with the smallest table that it is a dimension of."""
+    for v in range(len(work.best)):
+        work.best[v] = -1
+    for i in range(num_visited):
+        c, size = work.visited[i], 1
+        lo = layout.clique_ptr[c]
+        for k in range(lo, lo + work.num_dims[c]):
+            size *= layout.num_states[work.dims[k]]
+        for k in range(lo, lo + work.num_dims[c]):
+            v = work.dims[k]
+            if work.best[v] < 0 or size < work.best_size[v]:
+                work.best[v], work.best_size[v] = c, size
+
+
+@inner
 def _distribute(layout, work, taken, num_visited, safe):
     """Messages from the roots: the table of every clique becomes the probability of its hidden states.
 
@@ -314,27 +326,27 @@ def _distribute(layout, work, taken, num_visited, safe):
 
 
 @part
-def _read(layout, work, state, v, c, out, at):
+def _read(layout, work, state, v, c, out):
     """Probabilities of one variable from the clique that answers for it, -1 if nothing reads it."""
-    for s in range(at, at + layout.num_states[v]):
+    for s in range(len(out)):
         out[s] = 0.0
     if state[v] >= 0:
-        out[at + state[v]] = 1.0
+        out[state[v]] = 1.0
         return
     if c < 0 or (work.first_factor[c] < 0 and work.first_sender[c] < 0):
-        for s in range(at, at + layout.num_states[v]):
-            out[s] = 1 / layout.num_states[v]
+        for s in range(len(out)):
+            out[s] = 1 / len(out)
         return
     _, _ = open_clique(layout, work, c)
     num_dims = work.num_dims[c]
     for d in range(num_dims):
         work.loop[STEP, d] = 0
     work.loop[STEP, work.place[v]] = 1
-    add(out, at, num_dims, work.loop, work.scratch, work.start[c], 1.0)
+    add(out, 0, num_dims, work.loop, work.scratch, work.start[c], 1.0)
     total = 0.0
-    for s in range(at, at + layout.num_states[v]):
+    for s in range(len(out)):
         total += out[s]
-    for s in range(at, at + layout.num_states[v]):
+    for s in range(len(out)):
         out[s] /= total
 
 
@@ -400,15 +412,13 @@ def run_rows(
         else:
             _count_all(layout, work, state)
             _find_connected(layout, work, state, asked)
-        if two_way:
-            for v in range(len(state)):
-                work.best[v] = -1
         code, log_total, taken, num_visited = _collect(
-            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row], two_way
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row]
         )
         if taken > len(work.scratch):
             return row, taken
         if two_way and code == FINE:
+            _find_smallest(layout, work, num_visited)
             wanted = _distribute(layout, work, taken, num_visited, safe[row])
             if wanted > 0:
                 return row, wanted
@@ -422,7 +432,7 @@ def run_rows(
         at = 0
         for v in asked:
             c = work.best[v] if two_way else layout.homes[v] if layout.touch_ptr[v] < layout.touch_ptr[v + 1] else -1
-            _read(layout, work, state, v, c, marginals[row], at)
+            _read(layout, work, state, v, c, marginals[row, at : at + layout.num_states[v]])
             at += layout.num_states[v]
         if whole:
             for v in range(len(state)):
@@ -473,7 +483,7 @@ def count_rows(
         for f in range(len(layout.offsets)):
             _add_factor(layout, work, f)
         code, _, taken, num_visited = _collect(
-            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row], False
+            layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row]
         )
         if taken > len(work.scratch):
             return row, taken

@@ -12,9 +12,14 @@ from numba import njit
 SIZE, STEP, LENGTH, STRIDE, TURN = range(5)
 _MOST = 2**45  # joint states that a clique sends, or sums out, whatever the memory
 
-_SETTINGS: Any = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}  # the caller owns all arrays
+_SETTINGS: Any = {
+    **{"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True},
+    "_nrt": False,  # the caller owns all arrays
+}
+_INNER: Any = {**_SETTINGS, "no_cpython_wrapper": True}  # compiled sooner, and not to be called from Python
 whole = njit(**_SETTINGS)
-part = njit(inline="always", **_SETTINGS)
+inner = njit(**_INNER)
+part = njit(**{**_INNER, "forceinline": True})
 
 
 @part
@@ -35,7 +40,7 @@ def _merge(num_dims, loop):
     return num + 1
 
 
-@whole
+@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, boolean)", **_INNER)
 def multiply(out, p, num_dims, loop, table, q, first):
     """Multiply a block by a table that is constant along dimensions of step zero; the block is set if it is first."""
     num = _merge(num_dims, loop)
@@ -71,7 +76,7 @@ def multiply(out, p, num_dims, loop, table, q, first):
             loop[TURN, d] = 0
 
 
-@whole
+@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, float64)", **_INNER)
 def add(out, q, num_dims, loop, table, p, weight):
     """Add a block, times a weight, to a table; dimensions of step zero are summed."""
     num = _merge(num_dims, loop)
@@ -147,7 +152,7 @@ def open_clique(layout, work, c):
     return sent, rest
 
 
-@whole
+@njit("float64(float64[::1], int64, int64)", **_INNER)
 def least_positive(scratch, start, stop):
     """The least positive entry, at most one."""
     least = 1.0
@@ -157,7 +162,7 @@ def least_positive(scratch, start, stop):
     return least
 
 
-@whole
+@njit("UniTuple(float64, 2)(float64[::1], int64, int64)", **_INNER)
 def spread(scratch, start, stop):
     """Divide entries by the largest, which is given back, with the least positive one then; zeros if all are."""
     peak = 0.0
