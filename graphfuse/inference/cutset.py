@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import log, prod
@@ -14,10 +14,11 @@ from torch import Tensor
 from ..checks import invalid
 from ..evidence import Evidence
 from ..graph import FactorGraph
-from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
+from ..graph.clique_tree import clique_tree
 from ..logspace import logsumexp, subtract
-from .plan import Table, gibibytes, in_words, num_entries, relevant_scopes, row_tables, summing_to_one
+from .plan import gibibytes, in_words, summing_to_one
 from .posterior import Posterior
+from .rows.sliced import Table, num_entries, sliced
 
 _BYTES = 8  # of an entry of a row's tables
 _AT_ONCE = 512  # conditioned rows in one call
@@ -59,6 +60,7 @@ class Conditioned:
         memory_budget: Bytes that the tables of a conditioned row may take.
         most_work: Entries of tables that all conditioned rows together may take; a costlier query is refused before it
             starts.
+        planning_seconds: Time to look for an order of elimination.
 
     Raises:
         MemoryError: If a cutset that fits the memory costs too much work.
@@ -84,6 +86,7 @@ class Conditioned:
     answer: Answer
     memory_budget: int
     most_work: int = 2**34
+    planning_seconds: float = 0.0
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, with the log-partition."""
@@ -112,7 +115,7 @@ class Conditioned:
                 clash |= (seen[name] >= 0) & (seen[name] != state)
             hard = {name: torch.full((self.num_rows,), state) for name, state in fixed.items()}
             evidence = Evidence({**self._hard, **hard}, self._soft)
-            query = Conditioned(self.graph, self._tables, evidence, self.answer, self.memory_budget, self.most_work)
+            query = replace(self, log_potentials=self._tables, evidence=evidence)
             sums.append(torch.where(clash, -torch.inf, query.log_partition()))
         table = torch.stack(sums, -1)
         return subtract(table, logsumexp(table, (-1,)).unsqueeze(-1)).reshape(*self.batch, *shape)
@@ -153,24 +156,22 @@ class Conditioned:
         if key in self._costs:
             return self._costs[key]
         options = []
-        for tree, asked, whole in self._queries(targets, with_sum):
-            relevant = relevant_scopes(self._scopes, self._closed, hidden, asked, whole)
-            tables = row_tables(tree, self._scopes, relevant, hidden)
+        for asked, whole in self._queries(targets, with_sum):
+            _, tables = sliced(self.graph, self._scopes, self._closed, hidden, asked, whole, self.planning_seconds)
             options.append((num_entries(self.graph, tables, two_way=len(asked) > 1), tables))
         self._costs[key] = max(options, key=lambda option: option[0])
         return self._costs[key]
 
-    def _queries(self, targets: Sequence[str], with_sum: bool) -> Iterator[tuple[CliqueTree, Sequence[str], bool]]:
+    def _queries(self, targets: Sequence[str], with_sum: bool) -> Iterator[tuple[Sequence[str], bool]]:
         if with_sum or not targets:
-            yield clique_tree(self.graph), (), True
-        if len(targets) == 1:
-            yield clique_tree_towards(self.graph, targets[0]), targets, False
-        elif targets:
-            yield clique_tree(self.graph), targets, len(targets) == len(self.graph.variables)
+            yield (), True
+        if targets:
+            yield targets, len(targets) == len(self.graph.variables)
 
     def refuse_hopeless(self, targets: Sequence[str]) -> None:
         """Refuse at once what the row with the most hidden variables makes too costly; cheap where all tables fit."""
-        if _BYTES * clique_tree(self.graph).num_entries <= self.memory_budget or not self.num_rows:
+        dense = clique_tree(self.graph, seconds=self.planning_seconds).num_entries
+        if _BYTES * dense <= self.memory_budget or not self.num_rows:
             return
         names = list(self.evidence.hard)
         seen = torch.stack([self._hard[name] >= 0 for name in names], -1) if names else torch.zeros(self.num_rows, 0)

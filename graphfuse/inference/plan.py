@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2, prod
+from math import log2
 
 import torch
 from torch import Tensor
 
 from ..checks import check_known, check_names, check_type
 from ..graph import FactorGraph
-from ..graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
+from ..graph.clique_tree import CliqueTree, clique_tree
 from .rows.query import WIDE
+from .rows.sliced import num_entries, relevant_scopes, sliced
 
 _BYTES = 8  # of an entry of a row's tables, in double precision
 _NAMED = 4  # variables that are named before a list is cut
 _SUMS_TO_ONE = 1e-12
 _AT_ONCE = 256  # tables
-
-Table = tuple[tuple[str, ...], int]  # hidden variables that a clique joins; the joint states it sends on, 0 if none
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Plan:
         cliques: Variables of every clique.
         num_entries: Joint states of all cliques, nothing observed.
         num_sliced: Joint states of all cliques over hidden variables.
-        num_row: Entries of all tables of a row, messages included: hidden variables that bear on the targets.
+        num_row: Entries of all tables of a row, messages included: hidden variables that bear on the targets, in an
+            order of their own where that pays.
         num_largest: Joint states of the largest of these tables.
         pruned: Hidden variables that do not bear on the targets: what they would add sums to one, or is cut off.
         bytes_row: What these tables take in double precision, one row at a time.
@@ -94,6 +94,7 @@ def make_plan(
     targets: Sequence[str] | None,
     log_potentials: Mapping[str, Tensor] | None,
     memory_budget: int,
+    seconds: float = 0.0,
 ) -> Plan:
     """The plan of a query; arguments are those of ``VariableElimination.plan``."""
     check_type("graph", graph, FactorGraph, "be a FactorGraph")
@@ -105,16 +106,15 @@ def make_plan(
     potentials = {} if log_potentials is None else log_potentials
     for name in potentials:
         check_known("each factor in log_potentials", name, graph.scopes)
-    tree = clique_tree(graph)
+    tree = clique_tree(graph, seconds=seconds)
     hidden = set(graph.variable_names).difference(seen)
     scopes = [factor.scope for factor in graph.factors]
     everything = len(names) == len(graph.variables)
-    relevant = relevant_scopes(scopes, summing_to_one(graph, potentials), hidden, names, everything)
-    directed = clique_tree_towards(graph, names[0]) if len(names) == 1 else tree
-    tables = row_tables(directed, scopes, relevant, hidden)
+    closed = summing_to_one(graph, potentials)
+    _, tables = sliced(graph, scopes, closed, hidden, names, everything, seconds)
     sizes = [graph.size(dims) for dims, _ in tables]
     entries = num_entries(graph, tables, two_way=len(names) > 1)
-    read = set().union(*(scopes[f] for f in relevant))
+    read = set().union(*(scopes[f] for f in relevant_scopes(scopes, closed, hidden, names, everything)))
     executor, reason = _executor(tree, potentials)
     itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)
     return Plan(
@@ -155,83 +155,6 @@ def summing_to_one(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> 
             )
             found |= {f for (f, _), fit in zip(part, fits.tolist(), strict=True) if fit}
     return found
-
-
-def relevant_scopes(
-    scopes: Sequence[Sequence[str]],
-    closed: Collection[int],
-    hidden: Collection[str],
-    targets: Sequence[str],
-    whole: bool = False,
-) -> list[int]:
-    """Positions of the scopes that bear on the targets, or on the sum over all assignments if the whole is wanted.
-
-    A factor that sums to one over a hidden variable that no other reads is left out, and then whatever that leaves
-    alone; of the others, those that hidden variables connect with the targets are kept.
-
-    Reference: Shachter (1998), Bayes-ball: the rational pastime.
-    """
-    readers: dict[str, set[int]] = {}
-    for f, scope in enumerate(scopes):
-        for name in scope:
-            readers.setdefault(name, set()).add(f)
-    waiting, kept = [f for f in closed if scopes[f][-1] in hidden], set(range(len(scopes)))
-    while waiting:
-        f = waiting.pop()
-        child = scopes[f][-1]
-        if f not in kept or len(readers[child]) > 1 or child not in hidden or child in targets:
-            continue
-        kept.discard(f)
-        for name in scopes[f]:
-            readers[name].discard(f)
-            waiting += [other for other in readers[name] if other in closed]
-    if whole:
-        return sorted(kept)
-    reached: set[int] = set()
-    stack = [name for name in targets if name in hidden]
-    seen = set(stack)
-    while stack:
-        for f in readers.get(stack.pop(), set()) - reached:
-            reached.add(f)
-            fresh = [name for name in scopes[f] if name in hidden and name not in seen]
-            seen.update(fresh)
-            stack += fresh
-    return sorted(reached)
-
-
-def row_tables(
-    tree: CliqueTree, scopes: Sequence[tuple[str, ...]], relevant: Iterable[int], hidden: Collection[str]
-) -> list[Table]:
-    """The tables of a row: what every clique joins of the hidden variables, and how much of it is sent on."""
-    found: list[Table] = []
-    met: list[list[set[str]]] = [[] for _ in tree.cliques]
-    for f in relevant:
-        if scopes[f]:
-            met[tree.home(scopes[f])].append({name for name in scopes[f] if name in hidden})
-    for clique, parent, separator, parts in zip(tree.cliques, tree.parents, tree.separators, met, strict=True):
-        if not parts:
-            continue
-        joined = set().union(*parts)
-        sent = joined.intersection(separator)
-        if sent == joined and sent and len(parts) == 1:
-            met[parent].append(sent)
-        elif joined:
-            size = prod(tree.num_states[name] for name in sent) if sent else 0
-            found.append((tuple(name for name in clique if name in joined), size))
-            if sent:
-                met[parent].append(sent)
-    return found
-
-
-def num_entries(graph: FactorGraph, tables: Iterable[Table], two_way: bool) -> int:
-    """Entries that a row works on at most: its tables, what they send and, where messages return, one more of these."""
-    taken, most, widest = 2, 0, 0
-    for joined, sent in tables:
-        size = graph.size(joined)
-        most = max(most, taken + size + max(sent, 1))
-        taken += size + sent
-        widest = max(widest, sent)
-    return max(most, taken + widest if two_way else taken)
 
 
 def _eliminated(tree: CliqueTree) -> list[str]:

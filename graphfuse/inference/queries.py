@@ -17,7 +17,8 @@ from .posterior import Posterior
 from .variable_elimination import VariableElimination
 
 _DEFAULT = VariableElimination()
-_CHECKED: Kept[torch.dtype] = Kept(limit=64)  # dtypes of constant tables that were found to fit
+_CHECKED: Kept[dict[str, Tensor]] = Kept(limit=64)  # constant tables that were found to fit, in one dtype
+_SIDE_BY_SIDE = 4096  # rows up to which the observed states of all variables are looked at together
 
 
 def infer(
@@ -174,23 +175,50 @@ def _validated(
     if absent:
         raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
     tables = [log_potentials[name] for name in graph.scopes]
-    for name, table in zip(graph.scopes, tables, strict=True):
-        if not isinstance(table, Tensor):
+    if not all(isinstance(table, Tensor) for table in tables):
+        for name, table in zip(graph.scopes, tables, strict=True):
             check_tensor(f"log_potentials[{name!r}]", table)
-    batches = {name: _batch_of(log_potentials, name, graph) for name in graph.scopes}
-    if any(batches.values()):
-        dtype = _check_tables(graph, log_potentials)
+    batches: dict[str, torch.Size] = {}
+    if all(table.ndim == len(scope) for table, scope in zip(tables, graph.scopes.values(), strict=True)):
+        found = _CHECKED.get(tables, lambda: _checked(graph, log_potentials), graph)
     else:
-        dtype = _CHECKED.get(tables, lambda: _check_tables(graph, log_potentials), graph)
-    tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in list(graph.scopes)[:1]}
-    tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
-    tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
-    _check_one_device(tensors)
-    evidence.check_fits(graph)
-    first = {shape: name for name, shape in reversed(batches.items())}  # one table of every shape will do
-    shapes = [(f"log_potentials[{name!r}]", shape) for shape, name in reversed(first.items())]
-    broadcast([*shapes, ("evidence", evidence.batch_shape)])
-    return {name: log_potentials[name].to(dtype) for name in graph.scopes}, evidence
+        batches = {name: _batch_of(log_potentials, name, graph) for name in graph.scopes}
+        found = _checked(graph, log_potentials)
+    seen = [*evidence.hard.values(), *evidence.soft.values()]
+    if len({tensor.device for tensor in (*tables[:1], *seen)}) > 1:  # the other tables have been compared
+        tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in list(graph.scopes)[:1]}
+        tensors |= {f"evidence.hard[{name!r}]": states for name, states in evidence.hard.items()}
+        tensors |= {f"evidence.soft[{name!r}]": table for name, table in evidence.soft.items()}
+        _check_one_device(tensors)
+    if evidence.soft or not _states_fit(graph, evidence.hard):
+        evidence.check_fits(graph)
+    if batches:
+        first = {shape: name for name, shape in reversed(batches.items())}  # one table of every shape will do
+        shapes = [(f"log_potentials[{name!r}]", shape) for shape, name in reversed(first.items())]
+        broadcast([*shapes, ("evidence", evidence.batch_shape)])
+    return found, evidence
+
+
+def _states_fit(graph: FactorGraph, hard: Mapping[str, Tensor]) -> bool:
+    """Whether all states are those of known variables, seen quickly; who says no has to be looked at one by one."""
+    columns, sizes = list(hard.values()), [graph.num_states.get(name, -1) for name in hard]
+    if not columns:
+        return True
+    if not all(column.numel() for column in columns):
+        return False
+    if len({column.shape for column in columns}) == 1 and columns[0].numel() <= _SIDE_BY_SIDE:
+        low, high = torch.stack(columns).reshape(len(columns), -1).aminmax(dim=1)
+        lowest, highest = low.tolist(), high.tolist()
+    else:
+        ends = [column.aminmax() for column in columns]
+        lowest, highest = [int(low) for low, _ in ends], [int(high) for _, high in ends]
+    return min(lowest) >= -1 and all(state < size for state, size in zip(highest, sizes, strict=True))
+
+
+def _checked(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tables that fit, in the dtype that holds them all."""
+    dtype = _check_tables(graph, log_potentials)
+    return {name: log_potentials[name].to(dtype) for name in graph.scopes}
 
 
 def _check_tables(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> torch.dtype:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import prod
+from math import inf, prod
 from typing import ClassVar, ParamSpec, TypeVar
 
 import torch
@@ -34,14 +34,24 @@ class VariableElimination(InferenceMethod):
         most_work: Entries of tables that may be computed where a row takes more memory than there is, by fixing some of
             its variables at each of their states in turn; 2**34 are about a minute, 0 does without. What takes more
             memory and more work is refused before it starts.
+        planning_seconds: Time to look for a better order of elimination than the greedy ones, once per graph; it pays
+            where many rows are asked of a graph with large cliques. A longer search never finds a costlier order.
+
+    Raises:
+        ValueError: If the seconds are negative.
 
     Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9 and 10.
     """
 
     memory_budget: int = 8 * 2**30
     most_work: int = 2**34
+    planning_seconds: float = 0.0
 
     exact_on: ClassVar[str] = "all"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.planning_seconds < inf:
+            raise invalid("planning_seconds", "be a finite number of seconds, not negative", self.planning_seconds)
 
     def run(
         self,
@@ -50,9 +60,10 @@ class VariableElimination(InferenceMethod):
         evidence: Evidence,
         targets: Sequence[str],
     ) -> Posterior:
-        if not serves(graph, log_potentials, evidence):
+        if not serves(graph, log_potentials, evidence, self.planning_seconds):
             return self._in_logs(graph, log_potentials, evidence, targets)
-        wide = Conditioned(graph, log_potentials, evidence, self._in_rows, self.memory_budget, self.most_work)
+        settings = self.memory_budget, self.most_work, self.planning_seconds
+        wide = Conditioned(graph, log_potentials, evidence, self._in_rows, *settings)
         if targets:
             wide.refuse_hopeless(targets)
         found = _or_else(partial(self._in_rows, graph, log_potentials, evidence), wide.posterior)(targets)
@@ -90,7 +101,7 @@ class VariableElimination(InferenceMethod):
 
         Reference: Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6 and 9.
         """
-        return make_plan(graph, evidence_names, targets, log_potentials, self.memory_budget)
+        return make_plan(graph, evidence_names, targets, log_potentials, self.memory_budget, self.planning_seconds)
 
     def _in_rows(
         self,
@@ -100,7 +111,8 @@ class VariableElimination(InferenceMethod):
         targets: Sequence[str],
     ) -> Posterior:
         """Rows one by one in compiled loops, each with the tables of its hidden variables."""
-        return RowQuery(graph, log_potentials, evidence, self.memory_budget, self._in_logs).posterior(targets)
+        settings = self.memory_budget, self._in_logs, self.planning_seconds
+        return RowQuery(graph, log_potentials, evidence, *settings).posterior(targets)
 
     def _in_logs(
         self,
@@ -157,7 +169,7 @@ class VariableElimination(InferenceMethod):
         return {name: chosen[name] for name in graph.variable_names}
 
     def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
-        tree = clique_tree(graph, together)
+        tree = clique_tree(graph, together, self.planning_seconds)
         itemsize = factors[0][1].element_size() if factors else 4
         cost = 2 * tree.num_entries * prod(batch_shape(factors)) * itemsize
         if cost > self.memory_budget:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from graphfuse import Evidence, Variable, decode, infer, log_score, markov_network, sample
+from graphfuse import Evidence, Variable, chain, decode, infer, log_score, markov_network, sample
+from tests.graphs import random_log_potentials
 
 GRAPH = markov_network([Variable("a", 2), Variable("b", 3)], [("a", "b")])
 TABLES = {"a": torch.zeros(2), "b": torch.zeros(4, 3), "a-b": torch.zeros(2, 3)}
@@ -117,3 +118,16 @@ def test_a_score_needs_every_variable():
         log_score(GRAPH, TABLES, {"a": torch.tensor(0)})
     with pytest.raises(ValueError, match=r"assignment\['b'\] must be between 0 and 2; got -1"):
         log_score(GRAPH, TABLES, {"a": torch.tensor([0, 1, 0, 1]), "b": torch.tensor([0, 1, 0, -1])})
+
+
+def test_states_of_any_integer_type_and_shape_are_read_alike():
+    graph = chain([Variable(name, 3) for name in ("a", "b", "c", "d")])
+    tables = random_log_potentials(graph, (), torch.Generator().manual_seed(0))
+    states = {"a": torch.tensor([[0, -1], [2, 1]]), "b": torch.tensor([-1, 2]), "d": torch.tensor(1)}
+    kinds = dict(zip(states, (torch.int8, torch.int64, torch.uint8), strict=True))
+    mixed = Evidence({name: each.to(kinds[name]) for name, each in states.items()})
+    found, expected = (infer(graph, tables, evidence).marginal("c") for evidence in (mixed, Evidence(states)))
+    assert found.shape == (2, 2, 3) and torch.equal(found, expected)
+    too_high = {name: torch.full((5,), 3 if name == "c" else 1) for name in graph.variable_names}
+    with pytest.raises(ValueError, match=r"evidence.hard\['c'\] must be between -1 \(unobserved\) and 2; got 3"):
+        infer(graph, tables, Evidence(too_high))

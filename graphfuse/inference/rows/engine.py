@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,18 @@ import torch
 
 from ...checks import invalid
 from ...graph import FactorGraph
-from ...graph.clique_tree import clique_tree, clique_tree_towards
-from .layout import Layout, make_layout, make_work
+from .layout import Layout, along, make_layout, make_work
+from .sliced import WORTH, sliced, tree_of
 from .status import WEAK
 from .tables import RowTables, Terms
 
 _ROWS_PER_THREAD = 512  # below which another thread costs more than it saves
 _FIRST_SCRATCH = 4096  # entries
+_GROWTH = 8  # times what was wanted, so that a row is seldom begun anew; memory is taken as it is written
+_LARGE = 2**24  # entries
+_PATIENCE = 16  # plans that were made in vain, the dearest rows first, before no more are made
+_AT_ONCE = 4096  # rows whose joint states are counted together
+_MOST = 100.0  # bits of a count
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +35,13 @@ class RowAnswer:
     """What rows say.
 
     Args:
-        marginals: By variable, probabilities ``(rows, num_states)``; zeros in impossible rows.
+        marginals: Probabilities ``(rows, num_entries)``, the states of every variable asked for side by side; zeros in
+            impossible rows.
         log_partition: Of the rows, in nats, ``-inf`` in impossible ones; ``nan`` unless it was asked for.
         weak: Rows in which a number went beyond what probabilities hold, and nothing is to be relied on.
     """
 
-    marginals: dict[str, np.ndarray]
+    marginals: np.ndarray
     log_partition: np.ndarray
     weak: np.ndarray
 
@@ -47,6 +54,7 @@ def answer_rows(
     asked: Sequence[str],
     whole: bool,
     memory_budget: int,
+    planning_seconds: float = 0.0,
 ) -> RowAnswer:
     """Marginals of variables, and the log of the sum over all assignments if the whole is wanted.
 
@@ -58,27 +66,29 @@ def answer_rows(
         asked: Variables to answer for. Unless the whole is wanted, what does not bear on them is left out.
         whole: Whether the log-partition is wanted.
         memory_budget: Bytes that the tables of the rows at work may take.
+        planning_seconds: Time to look for an order of elimination.
 
     Raises:
         MemoryError: If the tables of one row exceed the budget.
     """
-    target = asked[0] if len(asked) == 1 else None
-    layout = layout_of(graph, terms, tables.closed, target)
-    numbers = np.array([graph.variable_names.index(name) for name in asked], dtype=np.int64)
-    ends = np.cumsum([0, *(graph.num_states[name] for name in asked)])
-    marginals = np.empty((len(states), ends[-1]))
+    question = Question(graph, terms, tables.closed, tuple(asked), whole, planning_seconds)
+    shares, order = share_out(question, states)
+    place = {name: v for v, name in enumerate(graph.variable_names)}
+    numbers = np.array([place[name] for name in asked], dtype=np.int64)
+    marginals = np.empty((len(states), sum(graph.num_states[name] for name in asked)))
     log_partition, status = np.empty(len(states)), np.zeros(len(states), dtype=np.int64)
+    seen, varying, least, safe = (_taken(each, order) for each in _by_row(tables, states))
 
-    def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
+    def run(layout: Layout, work: Any, rows: slice, first: int) -> tuple[int, int]:
         return kernel().run_rows(
             layout,
             work,
-            states[rows],
+            seen[rows],
             tables.fixed,
-            tables.varying[rows],
+            varying[rows],
             tables.fixed_least,
-            tables.varying_least[rows],
-            tables.safe[rows],
+            least[rows],
+            safe[rows],
             numbers,
             whole,
             len(asked) > 1,
@@ -88,11 +98,12 @@ def answer_rows(
             status[rows],
         )
 
-    in_threads(layout, len(states), run, memory_budget)
+    in_threads(shares, run, memory_budget, order)
+    marginals, log_partition, status = (_put_back(each, order) for each in (marginals, log_partition, status))
     if whole:
         marginals[np.broadcast_to(tables.log_scale == -np.inf, status.shape)] = 0.0
     return RowAnswer(
-        {name: marginals[:, a:b] for name, a, b in zip(asked, ends[:-1], ends[1:], strict=True)},
+        marginals,
         log_partition + tables.log_scale if whole else np.full(len(states), np.nan),
         (status == WEAK) | tables.beyond,
     )
@@ -105,73 +116,182 @@ def expected_counts(
     states: np.ndarray,
     weights: np.ndarray,
     memory_budget: int,
+    planning_seconds: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The gradient of the weighted sum of log-partitions in the log of every entry: of constant tables, and per row.
 
     Weights are ``(rows, 1)``. The third array tells weak rows, which are left out.
     """
-    layout = layout_of(graph, terms, (False,) * len(terms), None)
-    fixed, varying, status = (
+    question = Question(graph, terms, (False,) * len(terms), (), True, planning_seconds)
+    shares, order = share_out(question, states)
+    fixed, counts, status = (
         np.zeros_like(tables.fixed),
         np.zeros_like(tables.varying),
         np.zeros(len(states), dtype=np.int64),
     )
-    weights = np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights.ravel())
+    weights = _taken(np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights.ravel()), order)
+    seen, varying, least, safe = (_taken(each, order) for each in _by_row(tables, states))
 
-    def run(work: Any, rows: slice, first: int) -> tuple[int, int]:
+    def run(layout: Layout, work: Any, rows: slice, first: int) -> tuple[int, int]:
         return kernel().count_rows(
             layout,
             work,
-            states[rows],
+            seen[rows],
             tables.fixed,
-            tables.varying[rows],
+            varying[rows],
             tables.fixed_least,
-            tables.varying_least[rows],
-            tables.safe[rows],
+            least[rows],
+            safe[rows],
             weights[rows],
             first,
             fixed,
-            varying[rows],
+            counts[rows],
             status[rows],
         )
 
-    in_threads(layout, len(states), run, memory_budget, num_threads=1)  # all rows add to the same counts
-    return fixed, varying, (status == WEAK) | tables.beyond
+    in_threads(shares, run, memory_budget, order, num_threads=1)  # all rows add to the same counts
+    return fixed, _put_back(counts, order), (_put_back(status, order) == WEAK) | tables.beyond
+
+
+@dataclass(frozen=True)
+class Question:
+    """What all rows of a query have in common.
+
+    Args:
+        graph: Which variables there are.
+        terms: What multiplies.
+        closed: By term, whether it sums to one over its last variable.
+        asked: Variables asked for.
+        whole: Whether the sum over all assignments is wanted.
+        planning_seconds: Time to look for an order of elimination.
+    """
+
+    graph: FactorGraph
+    terms: Terms
+    closed: tuple[bool, ...]
+    asked: tuple[str, ...]
+    whole: bool
+    planning_seconds: float
+
+
+Share = tuple[Layout, int, int]  # the arrays to go by, and from which row to which
+
+
+def share_out(question: Question, states: np.ndarray) -> tuple[list[Share], np.ndarray | None]:
+    """Rows with a plan each, and an order that puts those of the same plan side by side, None if that of the rows.
+
+    Rows that hide the same variables have a plan of their own where it pays, on graphs of large cliques.
+    """
+    tree = tree_of(question.graph, question.asked, question.planning_seconds)
+    common = common_layout(question)
+    worth = WORTH * len(question.graph.variables) // 2  # what a clique sends comes on top of its states
+    if tree.num_entries < worth or not len(states):
+        return [(common, 0, len(states))], None
+    shown = np.packbits(states >= 0, axis=1)
+    patterns, first, member, count = np.unique(
+        shown, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    most = _at_most(question, states[first] < 0) * count
+    dear = np.argsort(-most, kind="stable")[: np.count_nonzero(most >= worth)]
+    own: list[tuple[Layout, int]] = []
+    in_vain = 0
+    names = np.array(question.graph.variable_names, dtype=object)
+    for pattern in dear.tolist():
+        hidden = frozenset(names[states[first[pattern]] < 0])
+        layout = own_layout_of(question, hidden, 2 ** (int(count[pattern]).bit_length() - 1))
+        if layout is not None:
+            own.append((layout, pattern))
+        else:
+            in_vain += 1
+            if in_vain == _PATIENCE:
+                break
+    if not own:
+        return [(common, 0, len(states))], None
+    rank = np.zeros(len(patterns), dtype=np.int64)
+    rank[[pattern for _, pattern in own]] = np.arange(1, len(own) + 1)
+    ranks = rank[member.ravel()]
+    ends = np.cumsum(np.bincount(ranks, minlength=len(own) + 1)).tolist()
+    layouts = [common, *(layout for layout, _ in own)]
+    shares = [(layout, start, stop) for layout, start, stop in zip(layouts, [0, *ends], ends, strict=False)]
+    return [share for share in shares if share[1] < share[2]], np.argsort(ranks, kind="stable")
+
+
+def _at_most(question: Question, hidden: np.ndarray) -> np.ndarray:
+    """Joint states of hidden variables in all cliques, nothing pruned, by row of ``(rows, num_variables)``."""
+    logs = _log_sizes(question.graph, question.asked[:2], question.planning_seconds)
+    parts = [hidden[start : start + _AT_ONCE].astype(np.float32) @ logs for start in range(0, len(hidden), _AT_ONCE)]
+    return np.concatenate([np.exp2(np.minimum(part, _MOST)).sum(axis=1, dtype=float) for part in parts])
+
+
+@lru_cache(maxsize=16)
+def _log_sizes(graph: FactorGraph, asked: tuple[str, ...], seconds: float) -> np.ndarray:
+    """By variable and clique, the bits of the states of one in the other."""
+    place, tree = {name: v for v, name in enumerate(graph.variable_names)}, tree_of(graph, asked, seconds)
+    logs = np.zeros((len(place), len(tree.cliques)), dtype=np.float32)
+    for c, clique in enumerate(tree.cliques):
+        for name in clique:
+            logs[place[name], c] = log2(graph.num_states[name])
+    return logs
+
+
+def _by_row(tables: RowTables, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return states, tables.varying, tables.varying_least, tables.safe
+
+
+def _taken(rows: np.ndarray, order: np.ndarray | None) -> np.ndarray:
+    return rows if order is None else rows[order]
+
+
+def _put_back(rows: np.ndarray, order: np.ndarray | None) -> np.ndarray:
+    if order is None:
+        return rows
+    found = np.empty_like(rows)
+    found[order] = rows
+    return found
 
 
 def in_threads(
-    layout: Layout,
-    num_rows: int,
-    run: Callable[[Any, slice, int], tuple[int, int]],
+    shares: Sequence[Share],
+    run: Callable[[Layout, Any, slice, int], tuple[int, int]],
     memory_budget: int,
+    order: np.ndarray | None = None,
     num_threads: int | None = None,
 ) -> None:
     """Run over slices of the rows, with more room and from where it stopped whenever there was too little."""
     num_threads = torch.get_num_threads() if num_threads is None else num_threads
-    num_parts = max(1, min(num_threads, num_rows // _ROWS_PER_THREAD))
-    ends = np.linspace(0, num_rows, num_parts + 1).astype(int).tolist()
+    parts: list[Share] = []
+    for layout, start, stop in shares:
+        num_parts = max(1, min(num_threads, (stop - start) // _ROWS_PER_THREAD))
+        ends = [start + (stop - start) * part // num_parts for part in range(num_parts + 1)]
+        parts += [(layout, *span) for span in pairwise(ends)]
 
-    def part(start: int, stop: int) -> None:
-        work, first = make_work(layout, np.empty(min(_FIRST_SCRATCH, memory_budget // (8 * num_parts)))), 0
+    def answer(part: Share, budget: int) -> None:
+        layout, start, stop = part
+        work, first = make_work(layout, np.empty(min(_FIRST_SCRATCH, budget // 8))), 0
         while first < stop - start:
-            first, wanted = run(work, slice(start, stop), first)
+            first, wanted = run(layout, work, slice(start, stop), first)
             if wanted:
-                size = 8 * num_parts * wanted
-                if size > memory_budget:
+                if 8 * wanted > budget:
+                    row = start + first if order is None else int(order[start + first])
                     raise invalid(
                         "the memory_budget of VariableElimination",
-                        f"be at least {size / 2**30:,.3f} GiB, for the hidden joint states of row {start + first}",
-                        f"{memory_budget / 2**30:,.3f} GiB",
+                        f"be at least {8 * wanted / 2**30:,.3f} GiB, for the hidden joint states of row {row}",
+                        f"{budget / 2**30:,.3f} GiB",
                         MemoryError,
                     )
-                work = work._replace(scratch=np.empty(min(2 * wanted, memory_budget // (8 * num_parts))))
+                more = _GROWTH if wanted < _LARGE else 2
+                work = work._replace(scratch=np.empty(min(more * wanted, budget // 8)))
 
-    if num_parts == 1:
-        part(0, num_rows)
-        return
-    with ThreadPoolExecutor(num_parts) as pool:
-        for done in [pool.submit(part, *span) for span in pairwise(ends)]:
-            done.result()
+    num_workers = min(num_threads, len(parts))
+    if num_workers > 1:
+        with ThreadPoolExecutor(num_workers) as pool:
+            found = [(part, pool.submit(answer, part, memory_budget // num_workers)) for part in parts]
+        parts = [part for part, done in found if isinstance(done.exception(), MemoryError)]
+        for _, done in found:
+            if not isinstance(done.exception(), MemoryError):
+                done.result()
+    for part in parts:  # alone, with all the memory
+        answer(part, memory_budget)
 
 
 @lru_cache(maxsize=1)
@@ -181,7 +301,25 @@ def kernel() -> Any:
 
 
 @lru_cache(maxsize=256)
-def layout_of(graph: FactorGraph, terms: Terms, closed: tuple[bool, ...], target: str | None) -> Layout:
+def layout_of(graph: FactorGraph, terms: Terms, closed: tuple[bool, ...], target: str | None, seconds: float) -> Layout:
     """The arrays of a graph, rooted at a target if there is one."""
-    tree = clique_tree(graph) if target is None else clique_tree_towards(graph, target)
+    tree = tree_of(graph, () if target is None else (target,), seconds)
     return make_layout(tree, [scope for scope, _ in terms], [varies for _, varies in terms], closed)
+
+
+@lru_cache(maxsize=256)
+def own_layout_of(question: Question, hidden: frozenset[str], num_rows: int) -> Layout | None:
+    """The arrays for rows that hide the same variables, None if those of the graph do as well."""
+    graph, asked, seconds = question.graph, question.asked, question.planning_seconds
+    scopes = [scope for scope, _ in question.terms]
+    closed = [f for f, each in enumerate(question.closed) if each]
+    tree, _ = sliced(graph, scopes, closed, hidden, asked, question.whole, seconds, num_rows)
+    if tree is tree_of(graph, asked, seconds):
+        return None
+    return along(common_layout(question), graph.num_states, tree, scopes)
+
+
+def common_layout(question: Question) -> Layout:
+    """The arrays for all rows that have none of their own."""
+    target = question.asked[0] if len(question.asked) == 1 else None
+    return layout_of(question.graph, question.terms, question.closed, target, question.planning_seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -84,10 +84,6 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
     """
     number = {name: v for v, name in enumerate(tree.num_states)}
     num_states = list(tree.num_states.values())
-    ordered = [
-        (*shared, *(name for name in clique if name not in shared))
-        for clique, shared in zip(tree.cliques, tree.separators, strict=True)
-    ]
     numbers = [[number[name] for name in scope] for scope in scopes]
     touching: list[list[int]] = [[] for _ in num_states]
     strides, offsets, ranks, ends, counts = [], [], [], [0, 0], [0, 0]
@@ -103,28 +99,53 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         counts[varies[f]] += 1
     closing = _closing(numbers, closed, touching)
     directed = len(closing) == len(numbers) == len(num_states)
-    clique_ptr, clique_vars = _packed([[number[name] for name in clique] for clique in ordered])
     scope_ptr, scope_vars = _packed(numbers)
     touch_ptr, touch_list = _packed(touching)
     return Layout(
-        _array(num_states),
-        clique_ptr,
-        clique_vars,
-        _array(len(shared) for shared in tree.separators),
-        _array(tree.parents),
-        _array(tree.home(scope) if scope else -1 for scope in scopes),
-        scope_ptr,
-        scope_vars,
-        _array(strides),
-        _array(offsets),
-        _array(varies),
-        _array(ranks),
-        touch_ptr,
-        touch_list,
-        _array(closing),
-        _array(sorted(range(len(closing)), key=lambda f: numbers[f][-1]) if directed else []),
-        _array(_last_holding(ordered, number)),
+        num_states=_array(num_states),
+        scope_ptr=scope_ptr,
+        scope_vars=scope_vars,
+        strides=_array(strides),
+        offsets=_array(offsets),
+        varies=_array(varies),
+        ranks=_array(ranks),
+        touch_ptr=touch_ptr,
+        touching=touch_list,
+        closing=_array(closing),
+        owners=_array(sorted(range(len(closing)), key=lambda f: numbers[f][-1]) if directed else []),
+        **_of_tree(number, tree, scopes),
     )
+
+
+def along(layout: Layout, num_states: Mapping[str, int], tree: CliqueTree, scopes: Sequence[Scope]) -> Layout:
+    """A layout along another tree: of the variables that bear on what is asked and are hidden in all rows."""
+    return layout._replace(**_of_tree({name: v for v, name in enumerate(num_states)}, tree, scopes))
+
+
+def _of_tree(number: Mapping[str, int], tree: CliqueTree, scopes: Sequence[Scope]) -> dict[str, np.ndarray]:
+    """What of a layout depends on the tree."""
+    ordered = [
+        (*shared, *(name for name in clique if name not in shared))
+        for clique, shared in zip(tree.cliques, tree.separators, strict=True)
+    ]
+    clique_ptr, clique_vars = _packed([[number[name] for name in clique] for clique in ordered])
+    return {
+        "clique_ptr": clique_ptr,
+        "clique_vars": clique_vars,
+        "num_shared": _array(len(shared) for shared in tree.separators),
+        "parents": _array(tree.parents),
+        "places": _array(_place(tree, scope) for scope in scopes),
+        "homes": _array(_last_holding(ordered, number)),
+    }
+
+
+def _place(tree: CliqueTree, scope: Scope) -> int:
+    """The clique that multiplies a factor: any if all that it reads is observed, none (-1) if it bears on nothing."""
+    if not scope:
+        return -1
+    inside = tuple([name for name in scope if name in tree.num_states])
+    found = tree.holding(inside) if inside else 0
+    return -1 if found is None else found
 
 
 def make_work(layout: Layout, scratch: np.ndarray) -> Work:
@@ -184,7 +205,7 @@ def _closing(scopes: Sequence[Sequence[int]], closed: Sequence[bool], touching: 
     return order
 
 
-def _last_holding(cliques: Sequence[Scope], number: dict[str, int]) -> list[int]:
+def _last_holding(cliques: Sequence[Scope], number: Mapping[str, int]) -> list[int]:
     found = [-1] * len(number)
     for c, clique in enumerate(cliques):
         for name in clique:

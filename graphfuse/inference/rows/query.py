@@ -31,11 +31,14 @@ Count = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
 
 
-def serves(graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> bool:
+def serves(
+    graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence, planning_seconds: float = 0.0
+) -> bool:
     """Whether rows are worth a loop of their own: several cliques, on the processor, in single or double precision."""
     tables = [*log_potentials.values(), *evidence.soft.values()]
-    here = all(table.device.type == "cpu" and table.dtype in (torch.float32, torch.float64) for table in tables)
-    return bool(tables) and here and len(clique_tree(graph).cliques) > 1
+    kinds = {(table.device, table.dtype) for table in tables}
+    here = all(device.type == "cpu" and dtype in (torch.float32, torch.float64) for device, dtype in kinds)
+    return bool(tables) and here and len(clique_tree(graph, seconds=planning_seconds).cliques) > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,7 @@ class RowQuery:
         evidence: What was observed.
         memory_budget: In bytes.
         general: Answers any query; it serves rows that probabilities cannot hold, and differentiable marginals.
+        planning_seconds: Time to look for an order of elimination.
     """
 
     graph: FactorGraph
@@ -55,6 +59,7 @@ class RowQuery:
     evidence: Evidence
     memory_budget: int
     general: General
+    planning_seconds: float = 0.0
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, and the rest on demand."""
@@ -76,8 +81,10 @@ class RowQuery:
     @property
     def _side_by_side(self) -> bool:
         """Whether tables are being learned, cliques are small, and the tables of all rows fit the budget together."""
+        if not self._learned:
+            return False
         entries = clique_tree(self.graph).num_entries
-        return self._learned and entries < WIDE and 16 * entries * prod(self._batch) <= self.memory_budget
+        return entries < WIDE and 16 * entries * prod(self._batch) <= self.memory_budget
 
     @property
     def _learned(self) -> bool:
@@ -90,7 +97,8 @@ class RowQuery:
 
     @cached_property
     def _batch(self) -> torch.Size:
-        return common_shape([batch_shape(self._scoped), self.evidence.batch_shape])
+        seen = {states.shape for states in self.evidence.hard.values()}
+        return common_shape([batch_shape(self._scoped), *seen])
 
     @cached_property
     def _dtype(self) -> torch.dtype:
@@ -115,17 +123,20 @@ class RowQuery:
 
     def _answer(self, asked: Sequence[str], whole: bool) -> RowAnswer:
         terms, _, _ = self._split
-        return answer_rows(self.graph, terms, self._tables, self._states, asked, whole, self.memory_budget)
+        settings = self.memory_budget, self.planning_seconds
+        return answer_rows(self.graph, terms, self._tables, self._states, asked, whole, *settings)
 
     def _log_marginals(self, answer: RowAnswer, targets: Sequence[str]) -> dict[str, Tensor]:
-        with np.errstate(divide="ignore"):
-            found = {name: torch.from_numpy(np.log(answer.marginals[name])) for name in targets}
+        sizes = self.graph.num_states
+        logs = torch.from_numpy(answer.marginals).log_()
+        found = dict(zip(targets, logs.split([sizes[name] for name in targets], dim=1), strict=True))
         if answer.weak.any():
             for rows, others in self._in_logs(answer.weak, targets):
                 for name in targets:
                     found[name][rows] = others.log_marginals[name].double()
-        sizes = self.graph.num_states
-        return {name: table.reshape(*self._batch, sizes[name]).to(self._dtype) for name, table in found.items()}
+        return {
+            name: table.contiguous().to(self._dtype).reshape(*self._batch, sizes[name]) for name, table in found.items()
+        }
 
     def _learned_marginals(self, targets: Sequence[str]) -> Posterior:
         """Of a few targets each is the root of a sum of its own; the marginals of many are differentiated as logs."""
@@ -169,7 +180,11 @@ class RowQuery:
             answer = self._answer((), True) if answer is None else answer
             log_partition, weak = answer.log_partition, answer.weak
             query = self.graph, self._split[0], self._tables, self._states
-            count = partial(expected_counts, *query, memory_budget=self.memory_budget)
+            settings = self.memory_budget, self.planning_seconds
+
+            def count(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+                return expected_counts(*query, weights, *settings)
+
         found = torch.from_numpy(log_partition)
         for rows, others in self._in_logs(weak, ()):
             found[rows] = others.log_partition.double()
@@ -205,7 +220,7 @@ class RowQuery:
     @torch.no_grad()
     def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:
         """Rows that were chosen, by the general rule, as many at a time as fit into the memory."""
-        cost = 2 * clique_tree(self.graph).num_entries * self._dtype.itemsize
+        cost = 2 * clique_tree(self.graph, seconds=self.planning_seconds).num_entries * self._dtype.itemsize
         for rows in torch.from_numpy(np.flatnonzero(chosen)).split(max(1, self.memory_budget // cost)):
             if len(rows):
                 yield rows, self._rows(rows, targets)

@@ -19,6 +19,7 @@ Terms = tuple[tuple[tuple[str, ...], bool], ...]  # by term its scope, and wheth
 
 _WIDEST = 600.0  # nats between the largest entry of a table and its smallest positive one
 _ONE = 1e-12  # from one, of a sum that is taken to be one
+_SIDE_BY_SIDE = 64  # variables whose states are put in place together
 
 _FLAT: Kept[Tensor] = Kept(limit=16)
 _PREPARED: Kept[tuple[np.ndarray, np.ndarray, float, tuple[bool, ...], bool]] = Kept(limit=16)
@@ -147,8 +148,11 @@ def _scaled(logs: np.ndarray, alone: bool, closed: bool) -> tuple[np.ndarray, np
 
 def observed_states(graph: FactorGraph, evidence: Evidence, num_rows: int, batch: Sequence[int]) -> np.ndarray:
     """States ``(rows, num_variables)``, -1 where hidden."""
-    states = np.full((num_rows, len(graph.variables)), -1, dtype=np.int32)
-    for v, name in enumerate(graph.variable_names):
-        if name in evidence.hard:
-            states[:, v] = evidence.hard[name].expand(tuple(batch)).reshape(-1).numpy()
-    return states
+    hidden, shape = torch.full((), -1, dtype=torch.int32), tuple(batch)
+    columns = [evidence.hard.get(name, hidden) for name in graph.variable_names]
+    columns = [column if column.shape == shape else column.expand(shape) for column in columns]
+    states = torch.empty(num_rows, len(columns), dtype=torch.int32)
+    for start in range(0, len(columns), _SIDE_BY_SIDE):
+        part = columns[start : start + _SIDE_BY_SIDE]
+        states[:, start : start + len(part)] = torch.stack(part).reshape(len(part), num_rows).t()
+    return states.numpy()
