@@ -186,7 +186,9 @@ def test_permuting_modalities_of_fit_permutes_the_columns_of_the_ledger():
 def test_columns_without_training_values_and_text_columns_are_explained_with_the_joint_expert():
     draws = np.random.default_rng(0)
     frame, _ = rows(160, gaps=0.2)
-    y = np.where(frame["low"].fillna(0.0) * frame["red"].fillna(0.0) > 0, "loud", "calm")  # what no modality shows alone
+    y = np.where(
+        frame["low"].fillna(0.0) * frame["red"].fillna(0.0) > 0, "loud", "calm"
+    )  # what no modality shows alone
     mixed = frame.assign(kind=np.where(draws.random(160) < 0.5, "x", "z"), void=NAN)
     mixed.loc[frame["low"].isna(), "kind"] = None
     groups = {"sound": ["low", "high", "kind", "void"], "sight": ["red", "blue"]}
