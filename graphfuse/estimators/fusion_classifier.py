@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from copy import copy
 from functools import partial
 from math import log
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from warnings import warn
 
 import numpy as np
@@ -43,9 +43,6 @@ from .score_graphs import (
     with_strays,
 )
 from .unseen import seen_parts, seen_together
-
-if TYPE_CHECKING:
-    pass
 
 _NUM_FOLDS = 5
 _SUBSETS_PER_ROW = 16  # of its modalities, under which each training row is seen, as it came among them
