@@ -10,6 +10,8 @@ import numpy as np
 from ..checks import invalid
 from ..data.frames import as_numbers, is_frame
 
+_ROWS = 1024  # that are scaled together, so that they stay in a processor's cache
+
 
 @dataclass(frozen=True)
 class Column:
@@ -71,12 +73,29 @@ def learn_columns(X: Any, sample_weight: np.ndarray | None = None) -> tuple[Colu
 
 def scaled(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Scaled numbers, indicators and one-hot categories, side by side, without gaps."""
-    return np.concatenate([column.scaled(values) for column, values in _paired(columns, X)], axis=1)
+    values = _split_as(columns, X)
+    if not isinstance(values, np.ndarray):
+        return np.concatenate([column.scaled(each) for column, each in zip(columns, values, strict=True)], axis=1)
+    means, scales = (np.array(each) for each in zip(*((column.mean, column.scale) for column in columns), strict=True))
+    with_indicator = np.array([column.has_gaps for column in columns])
+    places = np.arange(len(columns)) + np.cumsum(with_indicator) - with_indicator
+    found = np.empty((len(values), len(columns) + with_indicator.sum()))
+    for start in range(0, len(values), _ROWS):
+        block, rows = values[start : start + _ROWS], found[start : start + _ROWS]
+        missing = np.isnan(block)
+        block = (block - means) / scales
+        np.copyto(block, 0.0, where=missing)
+        rows[:, places] = block
+        rows[:, places[with_indicator] + 1] = missing[:, with_indicator]
+    return found
 
 
 def with_gaps(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Numbers as they are, with ``nan`` for gaps, and one-hot categories, side by side."""
-    return np.concatenate([column.numbers(values) for column, values in _paired(columns, X)], axis=1)
+    values = _split_as(columns, X)
+    if isinstance(values, np.ndarray):
+        return values
+    return np.concatenate([column.numbers(each) for column, each in zip(columns, values, strict=True)], axis=1)
 
 
 def _moments(values: np.ndarray, sample_weight: np.ndarray | None) -> tuple[float, float]:
@@ -87,23 +106,33 @@ def _moments(values: np.ndarray, sample_weight: np.ndarray | None) -> tuple[floa
     return float(mean), float(np.sqrt(np.average(np.square(values - mean), weights=sample_weight)))
 
 
-def _paired(columns: tuple[Column, ...], X: Any) -> list[tuple[Column, Any]]:
-    values = _split(X, any(column.categories is not None for column in columns))
-    if len(values) != len(columns):
-        raise invalid("X", f"have {len(columns)} columns, as in fit", len(values))
-    return list(zip(columns, values, strict=True))
+def _split_as(columns: tuple[Column, ...], X: Any) -> np.ndarray | list[Any]:
+    """Numbers ``(rows, columns)`` where fit saw some in every column, else the columns one by one."""
+    as_text = any(column.categories is not None for column in columns)
+    array = None if as_text or any(column.is_empty for column in columns) else _numbers(X)
+    values = _split(X, as_text) if array is None else array
+    width = len(values) if isinstance(values, list) else values.shape[1]
+    if width != len(columns):
+        raise invalid("X", f"have {len(columns)} columns, as in fit", width)
+    return values
 
 
 def _split(X: Any, as_text: bool = False) -> list[Any]:
     """The columns: vectors of floats where all of them are numbers and none is wanted as text, else Series."""
+    array = None if as_text and is_frame(X) else _numbers(X)
+    return [X.iloc[:, i] for i in range(X.shape[1])] if array is None else list(array.T)
+
+
+def _numbers(X: Any) -> np.ndarray | None:
+    """An array or DataFrame as floats ``(rows, columns)``; None for one that holds other values than numbers."""
     if is_frame(X):
-        if as_text or not all(isinstance(each, np.dtype) and each.kind in "biuf" for each in X.dtypes):
-            return [X.iloc[:, i] for i in range(X.shape[1])]
+        if not all(isinstance(each, np.dtype) and each.kind in "biuf" for each in X.dtypes):
+            return None
         X = X.to_numpy(dtype=np.float64)
     array = np.asarray(X, dtype=np.float64)
     if array.ndim != 2:
         raise invalid("X", "have shape (rows, columns)", array.shape)
-    return list(array.T)
+    return array
 
 
 def _labels(values: Any) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -88,12 +89,10 @@ class KernelEncoder(TunedEncoder):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
         check_is_fitted(self)
-        features = scaled(self.columns_, X)[:, self.used_]
+        features = _varying(scaled(self.columns_, X), self.used_)
         scores = np.empty((len(features), len(self.intercept_)))
         for start in range(0, len(features), _ROWS):
-            kernel = _squared_distances(features[start : start + _ROWS], self.landmarks_)
-            kernel *= -self.gamma_
-            np.exp(kernel, out=kernel)
+            kernel = _kernel(features[start : start + _ROWS], self.landmarks_, self.gamma_)
             scores[start : start + _ROWS] = kernel @ self.coef_.T
         return logistic_probabilities(scores + self.intercept_)
 
@@ -113,18 +112,18 @@ class _Path:
         self.columns = learn_columns(X, sample_weight)
         features = scaled(self.columns, X)
         self.used = features.max(axis=0) - features.min(axis=0) > 0
-        features = features[:, self.used]
+        features = _varying(features, self.used)
         self.landmarks = np.unique(features[drawn], axis=0) if self.used.any() else features[:1]
         distances = _squared_distances(self.landmarks, self.landmarks)
         apart = distances[np.triu_indices(len(distances), 1)]
         self.gamma = float(gamma or (_NARROWNESS / np.median(apart) if len(apart) else 1.0))
-        values, vectors = np.linalg.eigh(np.exp(-self.gamma * distances))
+        values, vectors = np.linalg.eigh(_kernel(self.landmarks, self.landmarks, self.gamma))
         kept = values > _SMALLEST * values[-1]
         self.whiten = vectors[:, kept] / np.sqrt(values[kept])
         self.regression = Regression(self._whitened(features), states, classes, sample_weight)
 
     def features(self, X: Any) -> np.ndarray:
-        return self._whitened(scaled(self.columns, X)[:, self.used])
+        return self._whitened(_varying(scaled(self.columns, X), self.used))
 
     def probabilities(self, setting: float, features: np.ndarray) -> np.ndarray:
         return self.regression.solve(setting, ROUGH).probabilities(features)
@@ -136,7 +135,19 @@ class _Path:
         encoder.classes_, encoder.C_ = fitted.classes, fitted.C
 
     def _whitened(self, features: np.ndarray) -> np.ndarray:
-        return np.exp(-self.gamma * _squared_distances(features, self.landmarks)) @ self.whiten
+        return _kernel(features, self.landmarks, self.gamma) @ self.whiten
+
+
+def _varying(features: np.ndarray, used: np.ndarray) -> np.ndarray:
+    return features if used.all() else features[:, used]
+
+
+def _kernel(rows: np.ndarray, landmarks: np.ndarray, gamma: float) -> np.ndarray:
+    """``(rows, landmarks)``."""
+    kernel = _squared_distances(rows, landmarks)
+    kernel *= -gamma
+    torch.from_numpy(kernel).exp_()  # which takes half of the time that it takes NumPy
+    return kernel
 
 
 def _squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
