@@ -73,7 +73,7 @@ def _hybrid_fusion(cache: EncoderCache) -> Estimated:
 
 MODELS = {
     "graph-fusion": ModelEntry(
-        "correlated scores of several experts per modality, and of a joint one", _graph_fusion, 8.0
+        "correlated scores of several experts per modality, and of a joint one", _graph_fusion, 3.0
     ),
     "graph-star": ModelEntry(
         "weighted product of cross-fitted logistic regressions, one per modality", _graph_star, 0.8
