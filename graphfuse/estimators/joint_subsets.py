@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from ..encoders.logistic import logistic_probabilities
 from ..encoders.tree_ensemble import TreeEnsemble
 from ..learning.cross_fit import log_density_ratio
 from .averaged_encoder import AveragedEncoder
@@ -18,19 +18,23 @@ from .tabular_encoder import TabularEncoder
 from .tree_encoder import TreeEncoder
 
 Term = tuple[tuple[int, ...], np.ndarray]  # the modalities that it reads; values (2 ** num_read, rows) by who is shown
+Effects = dict[tuple[int, ...], np.ndarray]  # by set of modalities, what they add (rows,) once all of them are shown
 _WIDEST = 4  # modalities that one term may read
+_MANY = 8  # share of all subsets, one in so many, from which on all of them are summed at once
 
 
 class JointSubsets:
     """Scores of some rows under any subset.
 
     The log-odds of a linear model are a sum of terms of one modality each, and those of small trees one of terms of
-    few: each term is asked once per subset of its own modalities, whatever the number of subsets of all. Other
-    classifiers are asked once per subset.
+    few: each term is asked once per subset of its own modalities, whatever the number of subsets of all, which are then
+    summed over the lattice of subsets. Other classifiers are asked once per subset.
 
     Args:
         expert: The fitted joint expert.
         cells: By modality, its columns of all rows, as from ``Tables.numbers``.
+
+    Reference: Kennes (1992), Computational aspects of the Möbius transformation of graphs.
     """
 
     def __init__(self, expert: JointExpert, cells: Mapping[str, np.ndarray]) -> None:
@@ -54,17 +58,21 @@ class JointSubsets:
         if self.parts is None:
             columns = np.concatenate([self._columns(each, rows) for each in kept])
             return self.expert.ensemble.scores(columns).reshape(shape)
-        probabilities = np.zeros((len(kept) * len(rows), 2))
+        second = np.zeros(shape[:2])
         for weight, terms in self.parts:
-            probabilities += weight * logistic_probabilities(self._sum(terms, rows, kept).reshape(-1, 1))
+            odds = self._sums(terms, rows, kept)
+            torch.from_numpy(odds).sigmoid_()
+            odds *= weight
+            second += odds
+        probabilities = np.stack([1 - second, second], axis=-1).reshape(-1, 2)
         return log_density_ratio(probabilities, self.expert.ensemble.prior).reshape(shape)
 
     def _columns(self, kept: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         pairs = zip(kept, self.cells, self.blank, strict=True)
         return np.concatenate([(values if shown else blank)[rows] for shown, values, blank in pairs], axis=1)
 
-    def _additive_parts(self) -> list[tuple[float, list[Term]]] | None:
-        """Of every classifier that is averaged, its weight and its terms; None if one of them has no such terms."""
+    def _additive_parts(self) -> list[tuple[float, Effects]] | None:
+        """Of every classifier that is averaged, its weight and its effects; None if one of them has no terms."""
         found = []
         members = self.expert.ensemble.members
         whole, nothing = (self._columns(np.full(len(self.cells), shown)) for shown in (True, False))
@@ -78,15 +86,25 @@ class JointSubsets:
                 terms = _terms(encoder, self.owners, whole, nothing)
                 if terms is None:
                     return None
-                found.append((weight / len(members), _merged(terms)))
+                found.append((weight / len(members), _effects(terms)))
         return found
 
-    def _sum(self, terms: list[Term], rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Log-odds ``(num_subsets, num_rows)``."""
-        total = np.zeros((len(kept), len(rows)))
-        for read, values in terms:
-            total += values[(kept[:, list(read)] @ _codes(len(read)))[:, None], rows]
-        return total
+    def _sums(self, terms: Effects, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Log-odds ``(num_subsets, num_rows)``: the effects of all that is kept."""
+        num_subsets = 2 ** kept.shape[1]
+        if _MANY * len(kept) < num_subsets:
+            total = np.zeros((len(kept), len(rows)))
+            for read, effect in terms.items():
+                total[kept[:, list(read)].all(1)] += effect[rows]
+            return total
+        total = np.zeros((num_subsets, len(rows)))
+        for read, effect in terms.items():
+            total[sum(2**i for i in read)] = effect[rows]
+        for i in range(kept.shape[1]):  # what a subset has without a modality, it has with it
+            halves = total.reshape(-1, 2, 2**i, len(rows))
+            halves[:, 1] += halves[:, 0]
+        asked = kept @ _codes(kept.shape[1])
+        return total if np.array_equal(asked, np.arange(num_subsets)) else total[asked]
 
 
 def _terms(encoder: Any, owners: np.ndarray, whole: np.ndarray, nothing: np.ndarray) -> list[Term] | None:
@@ -153,16 +171,17 @@ def _trees_at(trees: TreeEnsemble, which: np.ndarray, ends: np.ndarray) -> tuple
     return replace(trees, **cut), columns
 
 
-def _merged(terms: list[Term]) -> list[Term]:
-    """Terms added into others that read the same modalities and more."""
-    found: list[Term] = []
-    for read, values in sorted(terms, key=lambda term: -len(term[0])):
-        wider = next((term for term in found if set(read) <= set(term[0])), None)
-        if wider is None:
-            found.append((read, values.copy()))
-            continue
-        bits = _bits(np.arange(len(wider[1])), len(wider[0]))[:, [wider[0].index(each) for each in read]]
-        wider[1][:] += values[bits @ _codes(len(read))]
+def _effects(terms: list[Term]) -> Effects:
+    """What each set of modalities adds to what its subsets say: Möbius inversion, term by term."""
+    found: Effects = {}
+    for read, values in terms:
+        left = values.copy()
+        for i in range(len(read)):
+            halves = left.reshape(-1, 2, 2**i, left.shape[1])
+            halves[:, 1] -= halves[:, 0]
+        for code, effect in enumerate(left):
+            some = tuple(each for each, bit in zip(read, _bits(code, len(read)), strict=True) if bit)
+            found[some] = found[some] + effect if some in found else effect
     return found
 
 
