@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -96,9 +96,7 @@ def held_out_losses(
     losses = {}
     for candidate in candidates:
         total = 0.0
-        for k in range(fold.max() + 1):
-            inner, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-            model = trained(candidate, scored, inner, finish, **_ROUGH)
+        for model, held in _held_out(candidate, scored, fold, finish):
             with torch.no_grad():
                 found = -model.log_likelihood(scored.of(candidate.sources, held))
             by_subset = (found.reshape(-1, len(held)) * torch.from_numpy(scored.counts_for[held])).sum(1)
@@ -106,6 +104,40 @@ def held_out_losses(
             total += float(by_subset[0] + others) / 2
         losses[candidate.name] = total / num_held if num_held else 0.0
     return losses
+
+
+def held_out_answers(
+    candidate: Candidate, scored: ScoredRows, seed: int, finish: Callable[[GraphFusion], None]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the graph, before it is widened, says of the target in rows that were held out, under every subset.
+
+    Args:
+        candidate: A graph of one target.
+        scored: Rows; those that no fold holds out are left out.
+        seed: Of the folds.
+        finish: Sets what is not trained, before and after training.
+
+    Returns:
+        Log-probabilities ``(num_subsets, num_held, num_states)`` in nats, and which rows these are ``(num_held,)``.
+    """
+    found, rows = [np.zeros((len(scored.subsets), 0, int(scored.states.max()) + 1))], [np.zeros(0, dtype=np.int64)]
+    fold = stratified_folds(scored.states, _NUM_FOLDS, seed, scored.groups)
+    for model, held in _held_out(replace(candidate, widen=_as_it_is), scored, fold, finish):
+        [target] = model.targets
+        with torch.no_grad():
+            answers = model(scored.of(candidate.sources, held))[target].numpy()
+        found.append(answers.reshape(len(scored.subsets), len(held), -1))
+        rows.append(held)
+    return np.concatenate(found, axis=1), np.concatenate(rows)
+
+
+def _held_out(
+    candidate: Candidate, scored: ScoredRows, fold: np.ndarray, finish: Callable[[GraphFusion], None]
+) -> Iterator[tuple[GraphFusion, np.ndarray]]:
+    """By fold the graph fitted to the other rows, roughly, and the rows that were held out."""
+    for k in range(fold.max() + 1):
+        inner, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        yield trained(candidate, scored, inner, finish, **_ROUGH), held
 
 
 def trained(

@@ -19,8 +19,9 @@ from ..data import ModalityBatch, random_subsets
 from ..explanations.reference_rows import ReferenceRows
 from ..fusion import FusionModel, GraphFusion
 from ..fusion.prevalence import with_prevalence
+from ..fusion.tempered import with_temperatures
 from ..graph import FactorGraph, Variable
-from ..learning import EncoderEnsemble, cross_fit
+from ..learning import EncoderEnsemble, MaskTemperatures, cross_fit
 from .balanced_presence import balanced_subsets
 from .base import TARGET, draw_seed, encoded
 from .experts import default_experts
@@ -28,6 +29,7 @@ from .explained_fusion import ExplainedFusion
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, encoder_inputs
 from .joint_expert import JOINT, JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
+from .mask_calibration import checked_calibration, mask_temperatures, warn_of_new_masks
 from .module_encoder import ModuleEncoder
 from .prevalence import checked_prevalence
 from .score_answers import kept_reference
@@ -86,6 +88,9 @@ class FusionClassifier(ExplainedFusion):
             become more likely, and is silent in rows with fewer than two modalities. ``"default"`` is an average of
             several kinds over the modalities without encoders of their own, up to 200 columns and, beyond two classes,
             to 5000 rows times classes; None is none. Without effect where a structure is given.
+        calibration: ``"masks"``, or ``PooledTemperatures`` with settings of your own, divides what the modalities of a
+            row add to the prior by a temperature that depends on which ones these are, learned from held-out rows;
+            sets of modalities that differ in few borrow from each other. None for the joint density alone.
         random_state: Seed of folds and subsets, and of encoders that draw and have no seed of their own.
 
     Attributes:
@@ -100,7 +105,9 @@ class FusionClassifier(ExplainedFusion):
         model_: The fitted ``GraphFusion`` over scores.
         weights_: By expert that speaks of the target directly, the weight of its scores where all are present: 1
             takes them at their word, less takes back what others say too, below 0 takes back more than it says.
+            Not divided by a temperature.
         correlations_: The experts, and how far any two say the same beyond the class; None in other structures.
+        calibration_: The fitted ``MaskTemperatures``, modalities in alphabetical order; None without.
         seen_together_: Which two modalities, in alphabetical order, some training row has both of.
         prior_: The class frequencies, by the weights of rows; of a copy by ``at_prevalence``, the prevalence.
         reference_: The ``ReferenceRows`` of ``next_modality`` and ``conflict``: out-of-fold scores, without the joint
@@ -122,12 +129,14 @@ class FusionClassifier(ExplainedFusion):
         structure: Structure = None,
         joint_encoder: Any = "default",
         random_state: Any = None,
+        calibration: Any = None,
     ) -> None:
         self.modalities = modalities
         self.encoders = encoders
         self.structure = structure
         self.joint_encoder = joint_encoder
         self.random_state = random_state
+        self.calibration = calibration
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> FusionClassifier:
         """Fit encoders and fusion.
@@ -205,6 +214,7 @@ class FusionClassifier(ExplainedFusion):
         groups: np.ndarray | None = None,
     ) -> FusionModel:
         graph = None if self.structure is None else checked_graph(self.structure, self._target(), self.modalities_)
+        calibration = checked_calibration(self.calibration, graph, TARGET)
         self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
         scored = self._cross_fitted(batch, states, generator, sample_weight, groups)
         self.reference_ = kept_reference(scored, TARGET, sample_weight)
@@ -236,7 +246,15 @@ class FusionClassifier(ExplainedFusion):
         self.structure_ = chosen.name
         model = trained(chosen, ScoredRows(subsets, states, sample_weight), np.arange(len(states)), finish)
         self.graph_, self.weights_, self.correlations_ = model.graph, weights_of(model), correlations_of(model)
-        return model
+        self.calibration_: MaskTemperatures | None = None
+        if calibration is None:
+            return model
+        held = ScoredRows(subsets, states, sample_weight, groups)
+        share = 1 / (held.num_cases + 1) if graph is None else 0.0  # of strays, as with_strays has it
+        self.calibration_ = mask_temperatures(
+            calibration, chosen, held, self.sources_, self.prior_, share, seed, finish
+        )
+        return with_temperatures(model, self.sources_, self.calibration_.temperatures)
 
     def _log_probs(self, batch: ModalityBatch) -> Tensor:
         """As the graph answers; a row with modalities never seen together gets the mean over its parts that were."""
@@ -245,6 +263,8 @@ class FusionClassifier(ExplainedFusion):
         modalities = sorted(self.modalities_)
         heard = {self.sources_[name] for name, ensemble in self.encoders_.items() if ensemble.members}
         present = presence(batch, modalities) & [name in heard for name in modalities]
+        if self.calibration_ is not None:
+            warn_of_new_masks(self.calibration_, present)
         unseen = np.argwhere(np.triu(~self.seen_together_))
         rows = np.flatnonzero(np.any([present[:, a] & present[:, b] for a, b in unseen], axis=0))
         if len(rows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..data.frames import is_frame
 from ..evidence import fill, silence
 from ..fusion import FusionModel, GraphFusion
 from ..fusion.graph_fusion import read_by
+from ..fusion.tempered import TemperedPotential
 from ..graph import Variable
 from ..inference import infer
 from ..logspace import logsumexp, subtract
@@ -126,6 +127,10 @@ class GraphAnswers(SubsetAnswers):
                 tables[name] = self.tables[name]
             elif isinstance(potential, CorrelatedScorePotential):
                 tables[name] = self._correlated(potential, rows, kept, changing)
+            elif isinstance(potential, TemperedPotential) and isinstance(potential.inner, CorrelatedScorePotential):
+                inverse = potential.inverse_temperatures(self._shows(potential.modalities, rows, kept, changing))
+                table = self._correlated(potential.inner, rows, kept, changing)
+                tables[name] = table * inverse.to(table)[:, None, None]
             elif isinstance(potential, JointPotential) or read[0] in changing:
                 again = self._shown(rows, kept, changing, num_subsets) if again is None else again
                 table = self.model._table(name, potential, again)
@@ -154,9 +159,7 @@ class GraphAnswers(SubsetAnswers):
     ) -> Tensor:
         """Its table, which is linear in the scores, with weights that depend on the subset alone."""
         index, start = torch.from_numpy(rows), potential.start
-        masks = {name: torch.from_numpy(kept[name]) & bool(self.batch.present[name][rows[0]]) for name in kept}
-        masks |= {name: speaks[:, 0] for name, (_, speaks) in changing.items()}
-        present = torch.stack([masks[name] for name in potential.modalities], dim=-1).to(start.device)
+        present = self._shows(potential.modalities, rows, kept, changing).to(start.device)
         weights = potential.weights(present) * present
         nothing = [start.new_zeros(len(present), potential.num_states)] * len(potential.modalities)
         table = potential(nothing, present).unsqueeze(1)
@@ -168,6 +171,18 @@ class GraphAnswers(SubsetAnswers):
             if name in changing:
                 table = table + weights[:, i, None, None] * changing[name][0]
         return table
+
+    def _shows(
+        self,
+        names: Sequence[str],
+        rows: np.ndarray,
+        kept: Mapping[str, np.ndarray],
+        changing: Mapping[str, tuple[Tensor, Tensor]],
+    ) -> Tensor:
+        """Which modalities rows that all have the same ones show in each subset, bool ``(num_subsets, num_names)``."""
+        masks = {name: torch.from_numpy(kept[name]) & bool(self.batch.present[name][rows[0]]) for name in kept}
+        masks |= {name: speaks[:, 0] for name, (_, speaks) in changing.items()}
+        return torch.stack([masks[name] for name in names], dim=-1)
 
     def _shown(
         self,

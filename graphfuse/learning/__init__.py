@@ -6,6 +6,7 @@ from .evidential import EvidentialLoss
 from .fit import Callback, Epoch, History, fit
 from .map_estimate import map_estimate
 from .objectives import Objective, every_subset_nll, joint_nll, random_subset_nll, target_nll
+from .pooled_temperatures import MaskTemperatures, PooledTemperatures
 from .routing import RoutedNLL
 from .settings import FitSettings, Schedule, constant, cosine, warm_up
 
@@ -16,7 +17,9 @@ __all__ = [
     "EvidentialLoss",
     "FitSettings",
     "History",
+    "MaskTemperatures",
     "Objective",
+    "PooledTemperatures",
     "RoutedNLL",
     "Schedule",
     "SubsampledELBO",
