@@ -1,7 +1,12 @@
 """Scores of predictions, how sure they are, and which model is better."""
 
 from .auroc_interval import auroc_interval
-from .calibration import calibration_bins, expected_calibration_error, pooled_calibration_error
+from .calibration import (
+    calibration_bins,
+    chance_calibration_error,
+    expected_calibration_error,
+    pooled_calibration_error,
+)
 from .calibration_line import CalibrationLine, calibration_line
 from .intervals import mean_interval
 from .metrics import accuracy, auroc, brier_score, macro_f1, negative_log_likelihood
@@ -21,6 +26,7 @@ __all__ = [
     "brier_score",
     "calibration_bins",
     "calibration_line",
+    "chance_calibration_error",
     "cliques",
     "confidence_rises",
     "corrected_t_test",

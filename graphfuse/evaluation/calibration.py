@@ -96,6 +96,46 @@ def pooled_calibration_error(bins: Tensor) -> float:
 
     Reference: Guo et al. (2017), On calibration of modern neural networks.
     """
+    num_rows, confidence, num_right = _summed(bins)
+    return float((num_right - confidence).abs().sum() / num_rows.sum())
+
+
+def chance_calibration_error(bins: Tensor) -> float:
+    """The calibration error to be expected of a calibrated model that is as sure: bins of few rows miss by chance.
+
+    It is the mean absolute deviation of a binomial number of right rows in every bin, all as sure as its mean. Rows
+    that several splits test count as different ones, so it is too low for splits that share many.
+
+    Args:
+        bins: As for ``pooled_calibration_error``.
+
+    Returns:
+        A number in [0, 1].
+
+    Raises:
+        TypeError: As for ``pooled_calibration_error``.
+        ValueError: As for ``pooled_calibration_error``.
+
+    Example:
+        >>> round(chance_calibration_error(torch.tensor([[2.0, 1.0, 0.0]])), 4)  # none, one or both are right
+        0.25
+        >>> round(chance_calibration_error(torch.tensor([[200.0, 100.0, 0.0]])), 4)
+        0.0282
+
+    Reference: Diaconis and Zabell (1991), Closed form summation for classical distributions; Bröcker and Smith (2007),
+    Increasing the reliability of reliability diagrams.
+    """
+    num_rows, confidence, _ = _summed(bins)
+    count = num_rows.round()
+    sure = (confidence / num_rows.clamp(min=1)).clamp(0, 1)
+    above = torch.minimum((count * sure).floor() + 1, count)  # the first number of right rows above the mean
+    ways = torch.lgamma(count + 1) - torch.lgamma(above + 1) - torch.lgamma(count - above + 1)
+    probability = (ways + torch.xlogy(above, sure) + torch.xlogy(count - above, 1 - sure)).exp()
+    return float((2 * above * (1 - sure) * probability).sum() / num_rows.sum())
+
+
+def _summed(bins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, confidences and right rows of every bin, over all splits."""
     check_type("bins", bins, Tensor, "be a tensor")
     if not bins.is_floating_point():
         raise invalid("bins", "be of a floating-point dtype", bins.dtype, TypeError)
@@ -105,7 +145,6 @@ def pooled_calibration_error(bins: Tensor) -> float:
     if len(outside):
         raise invalid("bins", "be finite and not negative", float(outside[0]))
     num_rows, confidence, num_right = bins.detach().double().reshape(-1, *bins.shape[-2:]).sum(0).unbind(1)
-    total = float(num_rows.sum())
-    if not total:
+    if not num_rows.sum():
         raise invalid("bins", "count at least one row", "none")
-    return float((num_right - confidence).abs().sum()) / total
+    return num_rows, confidence, num_right

@@ -5,8 +5,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
-from graphfuse.evaluation import calibration_bins, expected_calibration_error, pooled_calibration_error
+from graphfuse.evaluation import (
+    calibration_bins,
+    chance_calibration_error,
+    expected_calibration_error,
+    pooled_calibration_error,
+)
 from tests.evaluation.predictions import logs, random_predictions
 
 
@@ -61,6 +67,26 @@ def test_the_pooled_error_is_that_of_all_rows_and_at_most_the_mean_over_splits(s
     assert pooled_calibration_error(bins[None]) == expected
     errors = [expected_calibration_error(*split, num_bins) for split in splits]
     assert pooled_calibration_error(bins) <= np.average(errors, weights=sizes) + 1e-12
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.floats(1e-9, 1) | st.just(0.0)), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_the_error_by_chance_is_the_mean_over_all_numbers_of_right_rows(bins):
+    table = torch.tensor([[n, n * p, 0.0] for n, p in bins] + [[0.0, 0.0, 0.0]], dtype=torch.float64)
+    gaps = [np.abs(np.arange(n + 1) - n * p) @ binom.pmf(np.arange(n + 1), n, p) for n, p in bins]
+    assert chance_calibration_error(table) == pytest.approx(sum(gaps) / sum(n for n, _ in bins), abs=1e-9)
+
+
+def test_calibrated_answers_show_the_error_by_chance_on_average():
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(200):
+        sure = 0.5 + 0.5 * torch.rand(100, generator=generator, dtype=torch.float64)
+        states = (torch.rand(100, generator=generator) > sure).long()
+        bins = calibration_bins(torch.stack([sure, 1 - sure], 1).log(), states)
+        found.append([pooled_calibration_error(bins), chance_calibration_error(bins)])
+    shown, expected = np.mean(found, 0)
+    assert shown == pytest.approx(expected, rel=0.05)
 
 
 def test_gaps_of_opposite_sign_cancel_over_splits():

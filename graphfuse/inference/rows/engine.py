@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from itertools import pairwise
 from math import log2
 from typing import Any
 
@@ -16,12 +15,13 @@ import torch
 
 from ...checks import invalid
 from ...graph import FactorGraph
+from .batches import answer_batch, serves_batch
 from .layout import Layout, along, make_layout, make_work
 from .sliced import WORTH, sliced, tree_of
 from .status import WEAK
 from .tables import RowTables, Terms
+from .threads import spans
 
-_ROWS_PER_THREAD = 512  # below which another thread costs more than it saves
 _FIRST_SCRATCH = 4096  # entries
 _GROWTH = 8  # times what was wanted, so that a row is seldom begun anew; memory is taken as it is written
 _LARGE = 2**24  # entries
@@ -72,11 +72,55 @@ def answer_rows(
         MemoryError: If the tables of one row exceed the budget.
     """
     question = Question(graph, terms, tables.closed, tuple(asked), whole, planning_seconds)
-    shares, order = share_out(question, states)
-    place = {name: v for v, name in enumerate(graph.variable_names)}
-    numbers = np.array([place[name] for name in asked], dtype=np.int64)
     marginals = np.empty((len(states), sum(graph.num_states[name] for name in asked)))
     log_partition, status = np.empty(len(states)), np.zeros(len(states), dtype=np.int64)
+    if not _as_batch(question, tables, states, memory_budget, marginals, log_partition, status):
+        marginals, log_partition, status = _one_by_one(
+            question, tables, states, memory_budget, marginals, log_partition, status
+        )
+    if whole:
+        marginals[np.broadcast_to(tables.log_scale == -np.inf, status.shape)] = 0.0
+    return RowAnswer(
+        marginals,
+        log_partition + tables.log_scale if whole else np.full(len(states), np.nan),
+        (status == WEAK) | tables.beyond,
+    )
+
+
+def _as_batch(
+    question: Question,
+    tables: RowTables,
+    states: np.ndarray,
+    memory_budget: int,
+    marginals: np.ndarray,
+    log_partition: np.ndarray,
+    status: np.ndarray,
+) -> bool:
+    """Answer rows with what they have in common, where messages go one way and it pays; whether it was so."""
+    asked = question.asked
+    if len(asked) + question.whole != 1:
+        return False
+    layout = common_layout(question)
+    num_entries = tree_of(question.graph, asked, question.planning_seconds).num_entries
+    if not serves_batch(layout, tables, num_entries, len(states)):
+        return False
+    target = question.graph.variable_names.index(asked[0]) if asked else -1
+    return answer_batch(layout, tables, states, target, memory_budget, marginals, log_partition, status)
+
+
+def _one_by_one(
+    question: Question,
+    tables: RowTables,
+    states: np.ndarray,
+    memory_budget: int,
+    marginals: np.ndarray,
+    log_partition: np.ndarray,
+    status: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Answer rows, each by itself, in the room for them."""
+    shares, order = share_out(question, states)
+    place = {name: v for v, name in enumerate(question.graph.variable_names)}
+    numbers = np.array([place[name] for name in question.asked], dtype=np.int64)
     seen, varying, least, safe = (_taken(each, order) for each in _by_row(tables, states))
 
     def run(layout: Layout, work: Any, rows: slice, first: int) -> tuple[int, int]:
@@ -90,8 +134,8 @@ def answer_rows(
             least[rows],
             safe[rows],
             numbers,
-            whole,
-            len(asked) > 1,
+            question.whole,
+            len(question.asked) > 1,
             first,
             marginals[rows],
             log_partition[rows],
@@ -99,14 +143,7 @@ def answer_rows(
         )
 
     in_threads(shares, run, memory_budget, order)
-    marginals, log_partition, status = (_put_back(each, order) for each in (marginals, log_partition, status))
-    if whole:
-        marginals[np.broadcast_to(tables.log_scale == -np.inf, status.shape)] = 0.0
-    return RowAnswer(
-        marginals,
-        log_partition + tables.log_scale if whole else np.full(len(states), np.nan),
-        (status == WEAK) | tables.beyond,
-    )
+    return _put_back(marginals, order), _put_back(log_partition, order), _put_back(status, order)
 
 
 def expected_counts(
@@ -258,12 +295,7 @@ def in_threads(
     num_threads: int | None = None,
 ) -> None:
     """Run over slices of the rows, with more room and from where it stopped whenever there was too little."""
-    num_threads = torch.get_num_threads() if num_threads is None else num_threads
-    parts: list[Share] = []
-    for layout, start, stop in shares:
-        num_parts = max(1, min(num_threads, (stop - start) // _ROWS_PER_THREAD))
-        ends = [start + (stop - start) * part // num_parts for part in range(num_parts + 1)]
-        parts += [(layout, *span) for span in pairwise(ends)]
+    parts = [(layout, *span) for layout, start, stop in shares for span in spans(start, stop, num_threads)]
 
     def answer(part: Share, budget: int) -> None:
         layout, start, stop = part
@@ -282,7 +314,7 @@ def in_threads(
                 more = _GROWTH if wanted < _LARGE else 2
                 work = work._replace(scratch=np.empty(min(more * wanted, budget // 8)))
 
-    num_workers = min(num_threads, len(parts))
+    num_workers = min(num_threads or torch.get_num_threads(), len(parts))
     if num_workers > 1:
         with ThreadPoolExecutor(num_workers) as pool:
             found = [(part, pool.submit(answer, part, memory_budget // num_workers)) for part in parts]
@@ -304,7 +336,7 @@ def kernel() -> Any:
 def layout_of(graph: FactorGraph, terms: Terms, closed: tuple[bool, ...], target: str | None, seconds: float) -> Layout:
     """The arrays of a graph, rooted at a target if there is one."""
     tree = tree_of(graph, () if target is None else (target,), seconds)
-    return make_layout(tree, [scope for scope, _ in terms], [varies for _, varies in terms], closed)
+    return make_layout(tree, [scope for scope, _ in terms], [varies for _, varies in terms], closed, target)
 
 
 @lru_cache(maxsize=256)

@@ -16,8 +16,8 @@ Scope = tuple[str, ...]
 class Layout(NamedTuple):
     """A clique tree and its factors as arrays; ``x_ptr[i]`` to ``x_ptr[i + 1]`` is what belongs to ``i``.
 
-    Cliques stand before their parents; the variables of a clique are those of its separator first. Tables are entries
-    of one array, the constant ones, or of one array per row.
+    Cliques stand before their parents; the variables of a clique are those of its separator first, in the order of its
+    parent. Tables are entries of one array, the constant ones, or of one array per row.
     """
 
     num_states: np.ndarray
@@ -73,7 +73,9 @@ class Work(NamedTuple):
     scratch: np.ndarray
 
 
-def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool], closed: Sequence[bool]) -> Layout:
+def make_layout(
+    tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool], closed: Sequence[bool], target: str | None = None
+) -> Layout:
     """The arrays of a tree and of factors over scopes.
 
     Args:
@@ -81,6 +83,7 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         scopes: One per factor.
         varies: Which factors have a table per row.
         closed: Which factors sum to one over their last variable whatever the others are.
+        target: The first variable of the last clique.
     """
     number = {name: v for v, name in enumerate(tree.num_states)}
     num_states = list(tree.num_states.values())
@@ -113,7 +116,7 @@ def make_layout(tree: CliqueTree, scopes: Sequence[Scope], varies: Sequence[bool
         touching=touch_list,
         closing=_array(closing),
         owners=_array(sorted(range(len(closing)), key=lambda f: numbers[f][-1]) if directed else []),
-        **_of_tree(number, tree, scopes),
+        **_of_tree(number, tree, scopes, target),
     )
 
 
@@ -122,12 +125,17 @@ def along(layout: Layout, num_states: Mapping[str, int], tree: CliqueTree, scope
     return layout._replace(**_of_tree({name: v for v, name in enumerate(num_states)}, tree, scopes))
 
 
-def _of_tree(number: Mapping[str, int], tree: CliqueTree, scopes: Sequence[Scope]) -> dict[str, np.ndarray]:
+def _of_tree(
+    number: Mapping[str, int], tree: CliqueTree, scopes: Sequence[Scope], target: str | None = None
+) -> dict[str, np.ndarray]:
     """What of a layout depends on the tree."""
-    ordered = [
-        (*shared, *(name for name in clique if name not in shared))
-        for clique, shared in zip(tree.cliques, tree.separators, strict=True)
-    ]
+    ordered = list(tree.cliques)
+    for c in range(len(ordered) - 1, -1, -1):
+        parent, shared = tree.parents[c], tree.separators[c]
+        first = tuple([name for name in ordered[parent] if name in shared]) if parent >= 0 else ()
+        if c == len(ordered) - 1 and target is not None:
+            first = (target,)
+        ordered[c] = (*first, *(name for name in tree.cliques[c] if name not in first))
     clique_ptr, clique_vars = _packed([[number[name] for name in clique] for clique in ordered])
     return {
         "clique_ptr": clique_ptr,

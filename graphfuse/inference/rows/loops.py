@@ -5,6 +5,7 @@ The compiled ``kernel`` that is kept on disk holds a copy: after a change here, 
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 # rows of ``Work.loop``: states of each dimension of a block and the steps of a table along it; the same for dimensions
@@ -16,10 +17,10 @@ _SETTINGS: Any = {
     **{"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True},
     "_nrt": False,  # the caller owns all arrays
 }
-_INNER: Any = {**_SETTINGS, "no_cpython_wrapper": True}  # compiled sooner, and not to be called from Python
+INNER: Any = {**_SETTINGS, "no_cpython_wrapper": True}  # compiled sooner, and not to be called from Python
 whole = njit(**_SETTINGS)
-inner = njit(**_INNER)
-part = njit(**{**_INNER, "forceinline": True})
+inner = njit(**INNER)
+part = njit(**{**INNER, "forceinline": True})
 
 
 @part
@@ -40,7 +41,7 @@ def _merge(num_dims, loop):
     return num + 1
 
 
-@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, boolean)", **_INNER)
+@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, boolean)", **INNER)
 def multiply(out, p, num_dims, loop, table, q, first):
     """Multiply a block by a table that is constant along dimensions of step zero; the block is set if it is first."""
     num = _merge(num_dims, loop)
@@ -52,19 +53,20 @@ def multiply(out, p, num_dims, loop, table, q, first):
     for _ in range(outer):
         r = q
         for _ in range(height):
+            block, run = out[p : p + width], table[r:]
             if first:
                 for k in range(width):
-                    out[p + k] = table[r + k * step]
+                    block[k] = run[k * step]
             elif step == 0:
-                x = table[r]
+                x = run[0]
                 for k in range(width):
-                    out[p + k] *= x
+                    block[k] *= x
             elif step == 1:
                 for k in range(width):
-                    out[p + k] *= table[r + k]
+                    block[k] *= run[k]
             else:
                 for k in range(width):
-                    out[p + k] *= table[r + k * step]
+                    block[k] *= run[k * step]
             p += width
             r += jump
         for d in range(2, num):
@@ -76,7 +78,7 @@ def multiply(out, p, num_dims, loop, table, q, first):
             loop[TURN, d] = 0
 
 
-@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, float64)", **_INNER)
+@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64, float64)", **INNER)
 def add(out, q, num_dims, loop, table, p, weight):
     """Add a block, times a weight, to a table; dimensions of step zero are summed."""
     num = _merge(num_dims, loop)
@@ -88,14 +90,16 @@ def add(out, q, num_dims, loop, table, p, weight):
     for _ in range(outer):
         r = q
         for _ in range(height):
+            block = table[p : p + width]
             if step == 0:
                 total = 0.0
-                for k in range(p, p + width):
-                    total += table[k]
+                for k in range(width):
+                    total += block[k]
                 out[r] += weight * total
             else:
+                run = out[r:]
                 for k in range(width):
-                    out[r + k * step] += weight * table[p + k]
+                    run[k * step] += weight * block[k]
             p += width
             r += jump
         for d in range(2, num):
@@ -152,7 +156,7 @@ def open_clique(layout, work, c):
     return sent, rest
 
 
-@njit("float64(float64[::1], int64, int64)", **_INNER)
+@njit("float64(float64[::1], int64, int64)", **INNER)
 def least_positive(scratch, start, stop):
     """The least positive entry, at most one."""
     least = 1.0
@@ -162,7 +166,7 @@ def least_positive(scratch, start, stop):
     return least
 
 
-@njit("UniTuple(float64, 2)(float64[::1], int64, int64)", **_INNER)
+@njit("UniTuple(float64, 2)(float64[::1], int64, int64)", **INNER)
 def spread(scratch, start, stop):
     """Divide entries by the largest, which is given back, with the least positive one then; zeros if all are."""
     peak = 0.0
@@ -174,3 +178,41 @@ def spread(scratch, start, stop):
     for k in range(start, stop):
         scratch[k] *= scale
     return peak, least_positive(scratch, start, stop)
+
+
+@njit("void(float64[::1], int64, int64, int64, int32[::1], int64, int64, int64, int64, int64)", **INNER)
+def multiply_pair(pool, start, left, right, steps, at, num, width, by_left, by_right):
+    """A block as the product of two tables, all in one array: runs whose places in both tables are listed."""
+    places = steps[at : at + 2 * num]
+    if width == 1:
+        out, one, other = pool[start : start + num], pool[left:], pool[right:]
+        for i in range(num):
+            out[i] = one[np.uint64(places[2 * i])] * other[np.uint64(places[2 * i + 1])]
+        return
+    for i in range(num):
+        p, q = left + places[2 * i], right + places[2 * i + 1]
+        out = pool[start : start + width]
+        start += width
+        if by_left == 1 and by_right == 0:
+            one, x = pool[p : p + width], pool[q]
+            for k in range(width):
+                out[k] = one[k] * x
+        elif by_left == 0 and by_right == 1:
+            one, x = pool[q : q + width], pool[p]
+            for k in range(width):
+                out[k] = one[k] * x
+        else:
+            one, other = pool[p:], pool[q:]
+            for k in range(width):
+                out[k] = one[k * by_left] * other[k * by_right]
+
+
+@njit("void(float64[::1], int64, int64, int64, int64)", **INNER, fastmath={"reassoc"})
+def sum_out(pool, table, start, num, rest):
+    """Sums of successive entries of a table, as many as there are others to sum, in the same array; it may overlap."""
+    for s in range(num):
+        part, total = pool[table : table + rest], 0.0
+        for k in range(rest):
+            total += part[k]
+        pool[start + s] = total
+        table += rest

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from ...evaluation import chance_calibration_error
 from ...pages import Cell, Table
 from ..results import Results
 from .reading import metric as metric_named
 from .sections import number
-from .tables import LEVEL, PLACE, Ranks, ordered
+from .tables import LEVEL, PLACE, Ranks, calibration_errors, ordered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +132,8 @@ def ranked(ranks: Ranks | None, model: str) -> list[str]:
     ]
 
 
-def calibrated(found: pd.DataFrame, model: str) -> list[str]:
-    """How the model's confidence fares: its pooled calibration error, and against the median model."""
+def calibrated(results: Results, found: pd.DataFrame, model: str) -> list[str]:
+    """How the model's confidence fares: its pooled calibration error, against the median model and against chance."""
     table = found[found["metric"] == "ece"].pivot_table(index=list(PLACE), columns="model", values="mean", sort=False)
     if model not in table or table.shape[1] < 2:
         return []
@@ -139,9 +141,15 @@ def calibrated(found: pd.DataFrame, model: str) -> list[str]:
     if not len(table):
         return []
     below = int((table[model] < table.drop(columns=model).median(axis=1)).sum())
+    by_chance = calibration_errors(results, chance_calibration_error)
+    expected = [by_chance[(*at, model)] for at in table.index if (*at, model) in by_chance]
+    chance = (
+        f" A calibrated model that is as sure would show {median(expected):.3f} in the median place, by chance alone."
+    )
     return [
         f"ECE: the pooled calibration error of {model} is {table[model].median():.3f} in the median place and at most "
         f"{table[model].max():.3f}; it is below that of the median other model in {below} of {len(table)} places."
+        + (chance if expected else "")
     ]
 
 

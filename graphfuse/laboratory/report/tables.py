@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...checks import invalid
 from ...evaluation import (
@@ -50,7 +51,10 @@ def means(results: Results) -> pd.DataFrame:
 
     scores = results.scores
     levels, values = scores["level"].to_numpy(np.float64), scores["value"].to_numpy(np.float64)
-    pooled, fractions = _pooled(results), scores["test_fraction"].to_numpy(np.float64)
+    pooled, fractions = (
+        calibration_errors(results, pooled_calibration_error),
+        scores["test_fraction"].to_numpy(np.float64),
+    )
     keys = [*PLACE, "metric", "model"]
     rows = []
     groups: dict[Any, Any] = scores.groupby(keys, sort=False).indices
@@ -264,14 +268,14 @@ def _interval(values: np.ndarray, test_fraction: float) -> tuple[float, float]:
     return (float(values.mean()) if len(values) else np.nan), np.nan
 
 
-def _pooled(results: Results) -> dict[tuple[Any, ...], float]:
-    """By place and model, the calibration error of the bins summed over splits."""
+def calibration_errors(results: Results, error: Callable[[Tensor], float]) -> dict[tuple[Any, ...], float]:
+    """By place and model, an error of the bins summed over splits."""
     sums = results.bins.groupby([*PLACE, "model", "bin"], sort=False)[["num_rows", "confidence", "correct"]].sum()
     numbers = sums.to_numpy(np.float64)
     found: dict[Any, float] = {}
     for key, at in sums.reset_index().groupby([*PLACE, "model"], sort=False).indices.items():
         if numbers[at, 0].sum():
-            found[key] = pooled_calibration_error(torch.from_numpy(numbers[at]))
+            found[key] = error(torch.from_numpy(numbers[at]))
     return found
 
 

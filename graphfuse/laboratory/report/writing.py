@@ -121,7 +121,7 @@ class _Report:
                 items += summary.standing(self.found, compared, metric, self.model)
             for ranks in self.ranks:
                 items += summary.ranked(ranks, self.model)
-            items += summary.calibrated(self.found, self.model)
+            items += summary.calibrated(self.results, self.found, self.model)
         elif len(self.found):
             items.append(
                 f"{self.model} is the only model that finished, so nothing is compared."
