@@ -13,7 +13,7 @@ from filelock import FileLock
 from torch import nn
 
 import graphfuse
-from graphfuse import Variable, infer, markov_network
+from graphfuse import Evidence, Variable, infer, markov_network
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,16 +36,20 @@ def _compiled_loops(tmp_path_factory: pytest.TempPathFactory) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if not worker:
         return
-    parts = [_compile_row_by_row, _compile_side_by_side]
+    parts = [_compile_row_by_row, _compile_batches, _compile_side_by_side]
     for part in parts[:: -1 if int(worker.removeprefix("gw")) % 2 else 1]:
         with FileLock(tmp_path_factory.getbasetemp().parent / f"{part.__name__}.lock"):
             part()
 
 
-def _ask(num_states: int, learned: bool, dtype: torch.dtype = torch.float64) -> None:
+def _ask(num_states: int, learned: bool, dtype: torch.dtype = torch.float64, num_rows: int = 0) -> None:
     graph = markov_network([Variable(name, num_states) for name in "abc"], [("a", "b"), ("b", "c")])
-    tables = {f.name: torch.zeros(3, *graph.shape(f.scope), dtype=dtype, requires_grad=learned) for f in graph.factors}
-    total = infer(graph, tables).log_partition.sum()
+    batch, evidence = ((), Evidence({"a": torch.arange(num_rows) % 2})) if num_rows else ((3,), None)
+    tables = {
+        f.name: torch.zeros(*batch, *graph.shape(f.scope), dtype=dtype, requires_grad=learned) for f in graph.factors
+    }
+    found = infer(graph, tables, evidence, targets=["c"] if num_rows else None)
+    total = found.log_partition.sum()
     if learned:
         total.backward()
 
@@ -53,6 +57,10 @@ def _ask(num_states: int, learned: bool, dtype: torch.dtype = torch.float64) -> 
 def _compile_row_by_row() -> None:
     _ask(2, learned=False)
     _ask(50, learned=True)
+
+
+def _compile_batches() -> None:
+    _ask(2, learned=False, num_rows=1024)
 
 
 def _compile_side_by_side() -> None:
