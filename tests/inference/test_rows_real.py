@@ -1,6 +1,7 @@
 """Published networks: many rows of random evidence, and the reference solutions of a competition."""
 
 import csv
+import re
 from importlib.resources import files
 from math import log, prod
 from pathlib import Path
@@ -117,11 +118,15 @@ def test_marginals_and_partition_of_a_competition_are_met(name):
 @needs_data
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models(fits=False))
-def test_a_model_of_a_competition_that_does_not_fit_is_refused_with_its_cost(name):
+def test_a_model_of_a_competition_with_large_cliques_is_met_in_the_memory_or_refused_with_its_cost(name):
     network, evidence = read_real(name)
     tree, sizes = clique_tree(network.graph), network.graph.num_states
     largest = max(prod(sizes[each] for each in clique if each not in evidence.hard) for clique in tree.cliques)
     if 8 * largest <= BUDGET:
         pytest.skip(f"{largest:.1e} joint states fit 4 GB")
-    with pytest.raises(MemoryError, match=r"must be at least [\d,.]+ GiB"):
-        _ = network.infer(evidence, targets=[], method=VariableElimination(BUDGET)).log_partition
+    try:  # a tree of its own or a cutset may do
+        found = network.infer(evidence, targets=[], method=VariableElimination(BUDGET)).log_partition
+    except MemoryError as refused:
+        assert re.search(r"must be at least [\d,.]+ GiB", str(refused))
+    else:
+        assert float(found) == pytest.approx(references(name)[0], abs=1e-3 * log(10))
