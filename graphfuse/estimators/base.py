@@ -24,7 +24,7 @@ from ..fusion import FusionModel
 from ..graph import Variable
 from ..learning import EncoderEnsemble
 from ..learning.sample_weights import class_frequencies
-from .counted_rows import group_numbers, relative_weights
+from .counted_rows import counted_rows
 from .inputs import Modalities, as_batch, encoder_inputs, like
 from .module_encoder import ModuleEncoder
 from .tabular_encoder import TabularEncoder
@@ -32,12 +32,34 @@ from .tabular_encoder import TabularEncoder
 TARGET = "target"  # the name of the predicted variable in every graph of an estimator
 
 
-class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
-    """A classifier whose rows may miss any modality, at fit and at predict; without any, a row gets the prior."""
+class ModalityEstimator(BaseEstimator):
+    """An estimator that is fitted to modalities and labels, and reads new rows of the same modalities."""
 
     modalities: Modalities
-    encoders: Any
     random_state: Any
+
+    def _labeled_rows(self, X: Any, y: Any) -> ModalityBatch:
+        """The rows of X that a fit is given, which needs labels too."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        return as_batch(self, X, self.modalities)
+
+    def _begin(self, batch: ModalityBatch) -> torch.Generator:
+        """Remember the modalities of the rows that a fit uses; returns the source of all that it draws."""
+        self.modalities_ = batch.modalities
+        self._template = batch[[]]  # a copy, where a slice would keep all training rows alive
+        return torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
+
+    def _new_rows(self, X: Any) -> ModalityBatch:
+        """Rows after the fit, with exactly its modalities."""
+        check_is_fitted(self)
+        return like(as_batch(self, X, self.modalities, self._template), self._template)
+
+
+class FusionEstimator(ClassifierMixin, ModalityEstimator, ABC):
+    """A classifier whose rows may miss any modality, at fit and at predict; without any, a row gets the prior."""
+
+    encoders: Any
 
     @abstractmethod
     def _fit_model(
@@ -82,26 +104,21 @@ class FusionEstimator(ClassifierMixin, BaseEstimator, ABC):
         return self._fit(X, y, sample_weight)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any = None) -> Any:
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        batch = as_batch(self, X, self.modalities)
+        batch = self._labeled_rows(X, y)
         self.classes_, states = _classes(X, len(batch), y)
-        rows, weights = relative_weights(sample_weight, len(batch))
-        together = {} if groups is None else {"groups": group_numbers(groups, len(batch))[rows]}
-        if len(rows) < len(batch):
-            batch = batch[rows]
-            self.classes_, states = _classes_that_count(self.classes_, states[rows])
-        self.modalities_ = batch.modalities
-        self._template = batch[[]]  # a copy, where a slice would keep all training rows alive
+        counted = counted_rows(sample_weight, groups, len(batch))
+        if len(counted.rows) < len(batch):
+            batch = batch[counted.rows]
+            self.classes_, states = _classes_that_count(self.classes_, states[counted.rows])
+        generator, weights = self._begin(batch), counted.sample_weight
         self.prior_ = class_frequencies(states, len(self.classes_), weights)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.model_ = self._fit_model(batch, states, torch.Generator().manual_seed(seed), weights, **together).eval()
+        together = {} if counted.groups is None else {"groups": counted.groups}
+        self.model_ = self._fit_model(batch, states, generator, weights, **together).eval()
         return self
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log-probabilities ``(rows, num_classes)`` in nats, in the order of ``classes_``."""
-        check_is_fitted(self)
-        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        batch = self._new_rows(X)
         with torch.no_grad():
             log_probs = self._log_probs(batch).numpy()
         impossible = ~np.isfinite(log_probs).any(1)

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..checks import invalid
 from ..learning.cross_fit import take_rows
+
+
+@dataclass(frozen=True, eq=False)
+class CountedRows:
+    """The rows that count in a fit, how much, and what they belong to.
+
+    Args:
+        rows: Which of the rows of X, by index.
+        sample_weight: How much each of them counts, positive ``(rows,)`` and of mean one; alike if None.
+        groups: What each of them belongs to, as numbers ``(rows,)``; every row alone if None.
+    """
+
+    rows: np.ndarray
+    sample_weight: np.ndarray | None
+    groups: np.ndarray | None
+
+    def some(self, places: np.ndarray) -> CountedRows:
+        """Some of these rows, by index among them; the mean of their weights is one again."""
+        weights = None if self.sample_weight is None else self.sample_weight[places]
+        if weights is not None:
+            weights = None if (weights == weights[:1]).all() else weights / weights.mean()
+        return CountedRows(self.rows[places], weights, None if self.groups is None else self.groups[places])
+
+
+def counted_rows(sample_weight: Any, groups: Any, num_rows: int) -> CountedRows:
+    """The rows of positive weight of a fit.
+
+    Args:
+        sample_weight: As users give it, at least 0 ``(rows,)``; None where all rows count alike.
+        groups: As users give it, the name of what each row belongs to ``(rows,)``; None where every row is alone.
+        num_rows: Rows of X.
+
+    Raises:
+        ValueError: As for ``checked_weights`` and ``group_numbers``.
+        TypeError: If weights are no numbers.
+
+    Example:
+        >>> found = counted_rows([0.0, 1.0, 3.0], ["ann", "bob", "ann"], 3)
+        >>> found.rows, found.sample_weight, found.groups
+        (array([1, 2]), array([0.5, 1.5]), array([1, 0]))
+    """
+    rows, weights = relative_weights(sample_weight, num_rows)
+    return CountedRows(rows, weights, None if groups is None else group_numbers(groups, num_rows)[rows])
 
 
 def checked_weights(sample_weight: Any, num_rows: int) -> np.ndarray:

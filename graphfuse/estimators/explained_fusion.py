@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ..data import ModalityBatch
 from ..data.frames import is_frame
@@ -20,7 +19,6 @@ from ..explanations.subset_answers import state_of
 from ..fusion import GraphFusion
 from ..learning import EncoderEnsemble
 from .base import TARGET, FusionEstimator, encoded
-from .inputs import as_batch, like
 from .joint_expert import JOINT, JointExpert
 from .score_answers import ScoreAnswers, answer_of
 from .subset_answers import ClassifierAnswers
@@ -177,8 +175,7 @@ class ExplainedFusion(FusionEstimator):
 
     def _scored(self, X: Any, members: slice = slice(None)) -> tuple[ModalityBatch, ModalityBatch]:
         """Rows with the modalities of fit, and what the experts of single modalities, or some members, say of them."""
-        check_is_fitted(self)
-        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        batch = self._new_rows(X)
         speaking = {name: EncoderEnsemble(each.members[members], each.prior) for name, each in self.encoders_.items()}
         return batch, encoded(batch, speaking, EncoderEnsemble.scores, len(self.classes_), self.sources_)
 
@@ -187,8 +184,7 @@ class ExplainedFusion(FusionEstimator):
         return self.model_
 
     def _answers(self, X: Any) -> ClassifierAnswers:
-        check_is_fitted(self)
-        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        batch = self._new_rows(X)
         joint = {} if self.joint_ is None else {JOINT: self.joint_}
         model, seen = self._graph_model(), self.seen_together_
         return ClassifierAnswers(batch, model, TARGET, self.encoders_, self.sources_, joint, seen)

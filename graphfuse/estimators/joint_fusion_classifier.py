@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_known, check_type, check_unique, invalid, listed
@@ -20,9 +19,11 @@ from ..fusion import GraphFusion
 from ..fusion.best_assignment import best_assignment
 from ..fusion.prevalence import with_prevalence
 from ..graph import Variable
-from .base import draw_seed
+from ..learning.sample_weights import weights_of_rows
+from .base import ModalityEstimator, draw_seed
+from .counted_rows import CountedRows, counted_rows
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
-from .inputs import Modalities, as_batch, like
+from .inputs import Modalities
 from .label_table import (
     ancestors,
     check_consistent,
@@ -45,7 +46,7 @@ _FIT: dict[str, Any] = {"max_steps": 60, "tolerance": 1e-6}
 _PSEUDO_COUNT = 0.5  # rows of each class that the frequencies of a target begin with
 
 
-class JointFusionClassifier(BaseEstimator):
+class JointFusionClassifier(ModalityEstimator):
     """A classifier of several targets by exact inference on one factor graph; rows may miss modalities and labels.
 
     For every target, experts of the modalities are cross-fitted to the rows that know its label, as for
@@ -110,39 +111,50 @@ class JointFusionClassifier(BaseEstimator):
         self.joint_encoder = joint_encoder
         self.random_state = random_state
 
-    def fit(self, X: Any, y: pd.DataFrame) -> JointFusionClassifier:
+    def fit(self, X: Any, y: pd.DataFrame, sample_weight: Any = None, groups: Any = None) -> JointFusionClassifier:
         """Fit the experts of every target, choose the edges, and fit the graph.
 
         Args:
             X: As for ``FusionClassifier``.
             y: A column per target, of two classes or more; NaN, None and NA are unknown labels. A row that knows none
                 teaches nothing.
+            sample_weight: As for ``FusionClassifier``: how much each row counts beside the others in all that is
+                learned of every target and of the edges. Rows of weight zero are left out.
+            groups: What each row belongs to ``(rows,)``, such as a person with several visits. No row is scored by
+                experts that saw another of its group, and groups are held out whole where numbers of edges are
+                compared. Of a row that does not know a target, while others of its group do, the experts of this
+                target say nothing in the fit.
 
         Returns:
             The estimator itself.
 
         Raises:
-            TypeError: If y is no DataFrame, or the labels of a column are of several types.
-            ValueError: If a column has one class, edges or hierarchy name what is no target, or labels contradict the
-                hierarchy; and as for ``FusionClassifier``.
+            TypeError: If y is no DataFrame, the labels of a column are of several types, or weights differ, and an
+                encoder does not take ``sample_weight`` in its own ``fit``.
+            ValueError: If a column has one class in rows that count, edges or hierarchy name what is no target, or
+                labels contradict the hierarchy; and as for ``FusionClassifier``.
         """
-        if y is None:
-            raise ValueError("JointFusionClassifier requires y to be passed, but the target y is None.")
-        batch = as_batch(self, X, self.modalities)
+        batch = self._labeled_rows(X, y)
         y = checked_table(y, len(batch))
         self.classes_ = classes_of(y)
+        counted = counted_rows(sample_weight, groups, len(batch))
+        if len(counted.rows) < len(batch):
+            batch, y = batch[counted.rows], y.iloc[counted.rows]
+            self.classes_ = classes_of(y, " in rows whose sample_weight is not zero")
         self.targets_ = list(self.classes_)
         self._hierarchy = checked_hierarchy(self.hierarchy, self.classes_)
         given = None if self.edges is None else checked_edges(self.edges, self.targets_)
         states = states_of(y, self.classes_)
-        check_consistent(states, self._hierarchy)
+        check_consistent(states, self._hierarchy, counted.rows)
         rows = np.flatnonzero(np.any([each >= 0 for each in states.values()], axis=0))
         batch, states = batch[rows], {name: each[rows] for name, each in states.items()}
-        self.modalities_ = batch.modalities
-        self._template = batch[[]]
-        generator = torch.Generator().manual_seed(int(check_random_state(self.random_state).randint(2**31 - 1)))
-        scored = ScoredRows(self._cross_fitted(batch, states, generator), np.zeros(len(rows), dtype=np.int64))
-        self._frequencies = {name: self._frequencies_of(name, each) for name, each in states.items()}
+        counted = counted.some(rows)
+        generator = self._begin(batch)
+        subsets, alike = self._cross_fitted(batch, states, counted, generator), np.zeros(len(rows), dtype=np.int64)
+        scored = ScoredRows(subsets, alike, counted.sample_weight, counted.groups)
+        self._frequencies = {
+            name: self._frequencies_of(name, each, counted.sample_weight) for name, each in states.items()
+        }
         self._training_rows = scored
         self._prevalences: dict[Any, np.ndarray] = {}
         self.losses_: dict[int, float] = {}
@@ -309,8 +321,7 @@ class JointFusionClassifier(BaseEstimator):
         return pd.DataFrame({name: self.classes_[name][states[name]] for name in self.targets_}, _index(X))
 
     def _scored(self, X: Any) -> ModalityBatch:
-        check_is_fitted(self)
-        batch = like(as_batch(self, X, self.modalities, self._template), self._template)
+        batch = self._new_rows(X)
         return _together(batch, {name: each.say(batch) for name, each in self.experts_.items()})
 
     def _fit_graph(self, edges: list[Edge]) -> None:
@@ -335,16 +346,23 @@ class JointFusionClassifier(BaseEstimator):
                     must += f"{self.classes_[parent].tolist()[1]!r}, as hierarchy says"
                     raise invalid(f"prevalence[{child!r}]", must, f"{found[1]:.6g} and {most:.6g}")
 
-    def _frequencies_of(self, name: Any, states: np.ndarray) -> np.ndarray:
-        counts = np.bincount(states[states >= 0], minlength=len(self.classes_[name])) + _PSEUDO_COUNT
+    def _frequencies_of(self, name: Any, states: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+        known = states >= 0
+        shown = np.bincount(states[known], weights_of_rows(sample_weight, known), len(self.classes_[name]))
+        counts = shown + _PSEUDO_COUNT
         return counts / counts.sum()
 
     def _cross_fitted(
-        self, batch: ModalityBatch, states: Mapping[Any, np.ndarray], generator: torch.Generator
+        self,
+        batch: ModalityBatch,
+        states: Mapping[Any, np.ndarray],
+        counted: CountedRows,
+        generator: torch.Generator,
     ) -> list[ModalityBatch]:
         """The rows under each subset of their modalities: what the experts of every target say out of fold.
 
-        A row that does not know a label was shown to no expert of it, so all of them may speak of it.
+        A row that does not know a label was shown to no expert of it, so all of them may speak of it, if they were
+        shown no other row of its group.
         """
         drawn = [random_subsets(batch, generator).present for _ in range(_SUBSETS_PER_ROW - 2)]
         none = {name: torch.zeros_like(mask) for name, mask in batch.present.items()}
@@ -355,9 +373,13 @@ class JointFusionClassifier(BaseEstimator):
             rows, others = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
             subsets = [{modality: mask[rows] for modality, mask in each.items()} for each in kept]
             experts = TargetExperts(self.encoders, self.joint_encoder, subsets, draw_seed(generator))
-            self.experts_[name] = experts.fit(batch[rows], known[rows])
+            shown = counted.some(rows)
+            self.experts_[name] = experts.fit(batch[rows], known[rows], shown.sample_weight, shown.groups)
+            speak = torch.from_numpy(_strangers(counted, rows, others))
             for i, each in enumerate(kept):
-                new = experts.say(batch[others].keep({modality: mask[others] for modality, mask in each.items()}))
+                new = experts.say(
+                    batch[others].keep({modality: mask[others] & speak for modality, mask in each.items()})
+                )
                 order = np.argsort(np.concatenate([rows, others]))
                 found = _stacked(experts.scored_[i], new)[order]
                 first = said[0].get(name, found)  # no subset changes what one modality says: held once for all
@@ -373,12 +395,14 @@ class JointFusionClassifier(BaseEstimator):
         model = trained(alone, scored, everyone, _nothing, **_FIT)
         with torch.no_grad():
             found = model(scored.of(alone.sources, everyone))
-        repeated = {str(name): np.tile(each, len(scored.subsets)) for name, each in states.items()}
-        gains = edge_gains({name: each.exp().numpy() for name, each in found.items()}, repeated)
+        copies = len(scored.subsets)
+        repeated = {str(name): np.tile(each, copies) for name, each in states.items()}
+        weights = None if scored.sample_weight is None else np.tile(scored.sample_weight, copies)
+        gains = edge_gains({name: each.exp().numpy() for name, each in found.items()}, repeated, weights)
         ranked, num_tree = ranked_edges(variables, gains, always)
         by_name = {str(name): name for name in self.targets_}
         edges = [(by_name[a], by_name[b]) for a, b in ranked]
-        few = ScoredRows(scored.subsets[:_SUBSETS_TO_CHOOSE], scored.states)
+        few = replace(scored, subsets=scored.subsets[:_SUBSETS_TO_CHOOSE])
         for count in sorted({0, num_tree, len(edges)}):
             candidate = self._candidate(edges[:count])
             self.losses_[count] = held_out_losses([candidate], few, seed, _nothing)[candidate.name]
@@ -430,6 +454,13 @@ def _stacked(first: ModalityBatch, second: ModalityBatch) -> ModalityBatch:
         {name: torch.cat([values, second.inputs[name]]) for name, values in first.inputs.items()},
         {name: torch.cat([mask, second.present[name]]) for name, mask in first.present.items()},
     )
+
+
+def _strangers(counted: CountedRows, shown: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of the other rows belong to no group that was shown, bool ``(others,)``."""
+    if counted.groups is None:
+        return np.ones(len(others), dtype=bool)
+    return ~np.isin(counted.groups[others], counted.groups[shown])
 
 
 def _index(X: Any) -> Any:

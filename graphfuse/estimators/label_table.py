@@ -35,8 +35,12 @@ def checked_table(y: Any, num_rows: int) -> pd.DataFrame:
     return y
 
 
-def classes_of(y: pd.DataFrame) -> dict[Any, np.ndarray]:
+def classes_of(y: pd.DataFrame, where: str = "") -> dict[Any, np.ndarray]:
     """By column its labels, sorted.
+
+    Args:
+        y: Labels.
+        where: Which rows of the user's table these are, as errors say it; all of them by default.
 
     Raises:
         ValueError: If a column has fewer than two classes, or continuous values.
@@ -59,7 +63,7 @@ def classes_of(y: pd.DataFrame) -> dict[Any, np.ndarray]:
         except ValueError as error:
             raise invalid(f"y[{name!r}]", "hold classes", error) from None
         if len(classes[name]) < 2:
-            raise invalid(f"y[{name!r}]", "have at least two classes", listed(classes[name].tolist()))
+            raise invalid(f"y[{name!r}]", f"have at least two classes{where}", listed(classes[name].tolist()))
     return classes
 
 
@@ -158,8 +162,13 @@ def ancestors(hierarchy: Mapping[Any, Any], name: Any) -> list[Any]:
     return found
 
 
-def check_consistent(states: Mapping[Any, np.ndarray], hierarchy: Mapping[Any, Any]) -> None:
+def check_consistent(states: Mapping[Any, np.ndarray], hierarchy: Mapping[Any, Any], rows: np.ndarray) -> None:
     """Refuse rows in which a child is present and one of its ancestors absent.
+
+    Args:
+        states: By target the states of the rows ``(rows,)``.
+        hierarchy: By child its parent.
+        rows: The places of the rows in the user's table ``(rows,)``.
 
     Raises:
         ValueError: With the two columns and the first such row.
@@ -169,7 +178,7 @@ def check_consistent(states: Mapping[Any, np.ndarray], hierarchy: Mapping[Any, A
             wrong = (states[child] == 1) & (states[parent] == 0)
             if wrong.any():
                 must = f"have {parent!r} wherever it has {child!r}, as hierarchy says"
-                raise invalid("y", must, f"{child!r} without {parent!r} in row {int(wrong.argmax())}")
+                raise invalid("y", must, f"{child!r} without {parent!r} in row {rows[wrong.argmax()]}")
 
 
 def _known(column: pd.Series) -> np.ndarray:

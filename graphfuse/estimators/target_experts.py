@@ -56,6 +56,10 @@ class TargetExperts(FusionEstimator):
         self.subsets = subsets
         self.random_state = random_state
 
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> TargetExperts:
+        """Fit the experts; the arguments are those of ``FusionClassifier.fit``."""
+        return self._fit(X, y, sample_weight, groups)
+
     def say(self, batch: ModalityBatch) -> ModalityBatch:
         """What every source says of rows with the modalities of fit, ``(rows, num_classes)`` in nats."""
         scored = encoded(batch, self.encoders_, EncoderEnsemble.scores, len(self.classes_), self.sources_)
@@ -70,6 +74,7 @@ class TargetExperts(FusionEstimator):
         states: np.ndarray,
         generator: torch.Generator,
         sample_weight: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
     ) -> FusionModel:
         experts, seed = self._unfitted_experts(generator), draw_seed(generator)
         scores, present, self.encoders_, self.sources_ = {}, {}, {}, {}
@@ -84,6 +89,7 @@ class TargetExperts(FusionEstimator):
                 torch.Generator().manual_seed(seed),
                 modality,
                 sample_weight,
+                groups,
             )
             self.sources_[source] = modality
             present[source] = batch.present[modality] & bool(self.encoders_[source].members)
@@ -96,7 +102,7 @@ class TargetExperts(FusionEstimator):
             masks = [{name: each[name] for name in names} for each in kept]
             tables, num_classes = batch.select(names), len(self.classes_)
             said, speaks, self.joint_ = cross_fit_jointly(
-                encoder, tables, states, masks, num_classes, _NUM_FOLDS, generator, sample_weight
+                encoder, tables, states, masks, num_classes, _NUM_FOLDS, generator, sample_weight, groups
             )
             self.scored_ = [_beside(*each) for each in zip(self.scored_, said, speaks, strict=True)]
         return independent_scores(self._target(), self.scored_[0].modalities)

@@ -91,7 +91,9 @@ def _said(num_states: int, groups: Mapping[str, str]) -> Potential | JointPotent
     return CorrelatedScorePotential(num_states, names, list(groups.values()), min(_MOST_CAUSES, len(names) - 1))
 
 
-def edge_gains(probabilities: Mapping[str, np.ndarray], states: Mapping[str, np.ndarray]) -> dict[Edge, float]:
+def edge_gains(
+    probabilities: Mapping[str, np.ndarray], states: Mapping[str, np.ndarray], sample_weight: np.ndarray | None = None
+) -> dict[Edge, float]:
     """By pair of targets, about how much log-likelihood an edge between them would add, in nats.
 
     The gain of the best table under a unit Gaussian prior, to second order, where the rows of the targets are
@@ -101,6 +103,7 @@ def edge_gains(probabilities: Mapping[str, np.ndarray], states: Mapping[str, np.
     Args:
         probabilities: By target what is believed of every row without edges, ``(rows, num_states)``.
         states: By target the states of the rows ``(rows,)``; a row counts where both are known, not -1.
+        sample_weight: For how many rows each one counts, positive ``(rows,)``; one if None.
 
     Example:
         >>> states = {"cough": np.array([0, 1] * 8), "fever": np.array([0, 1] * 8), "rash": np.arange(16) // 8}
@@ -119,7 +122,10 @@ def edge_gains(probabilities: Mapping[str, np.ndarray], states: Mapping[str, np.
         residuals[name], variances[name] = np.where(known, seen - found, 0.0), known * found * (1 - found)
     gains = {}
     for a, b in combinations(probabilities, 2):
-        together, spread = residuals[a].T @ residuals[b], variances[a].T @ variances[b]
+        together, spread = (
+            (each[a].T if sample_weight is None else each[a].T * sample_weight) @ each[b]
+            for each in (residuals, variances)
+        )
         free = (together.shape[0] - 1) * (together.shape[1] - 1) / together.size
         gains[a, b] = float(0.5 * free * (together**2 / (spread + 1)).sum())
     return gains
