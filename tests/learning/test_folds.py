@@ -50,7 +50,9 @@ def test_a_classifier_that_is_told_who_is_who_does_not_trust_encoders_that_know_
     new, labels = np.random.default_rng(5).normal(size=(200, 3)), np.arange(200) % 2
     losses = []
     for groups in (None, who):
-        model = FusionClassifier({"a": [0], "b": [1, 2]}, encoders=KNeighborsClassifier(1), structure=star)
+        model = FusionClassifier(
+            {"a": [0], "b": [1, 2]}, encoders=KNeighborsClassifier(1), structure=star, random_state=0
+        )
         log_probs = model.fit(X, y, groups=groups).predict_log_proba(new)
         losses.append(-log_probs[np.arange(200), labels].mean())
     assert losses[1] < 0.8 < losses[0] / 2
