@@ -19,7 +19,8 @@ from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
 from .plan import Plan, gibibytes, in_words, make_plan
 from .posterior import Posterior
 from .rows.query import RowQuery, serves
-from .semiring import LogSemiring, MaxSemiring
+from .semiring import LogSemiring, MaxSemiring, Semiring
+from .turns import Turns, in_turns
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -122,7 +123,10 @@ class VariableElimination(InferenceMethod):
         targets: Sequence[str],
     ) -> Posterior:
         """Every row with all its tables, in logarithms: on any device, within any range, differentiable twice."""
-        factors = terms(graph, log_potentials, evidence)
+        turns = self._turns(graph, terms(graph, log_potentials, evidence))
+        return turns.posterior(graph, partial(self._contracted, graph), targets)
+
+    def _contracted(self, graph: FactorGraph, factors: Terms, targets: Sequence[str]) -> Posterior:
         contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
         tree = contraction.tree
         homes = {name: tree.home((name,)) for name in targets}
@@ -150,10 +154,10 @@ class VariableElimination(InferenceMethod):
         )
 
     def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        factors = terms(graph, log_potentials, evidence)
-        contraction = Contraction(self._plan(graph, factors), factors, MaxSemiring())
-        chosen = contraction.descend(lambda log_weights: log_weights.argmax(-1))
-        return {name: chosen[name] for name in graph.variable_names}
+        def best(contraction: Contraction) -> dict[str, Tensor]:
+            return contraction.descend(lambda log_weights: log_weights.argmax(-1))
+
+        return self._descended(graph, terms(graph, log_potentials, evidence), MaxSemiring(), best)
 
     def sample(
         self,
@@ -163,17 +167,36 @@ class VariableElimination(InferenceMethod):
         num_samples: int,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        factors = terms(graph, log_potentials, evidence)
-        contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
-        chosen = contraction.descend(lambda log_weights: choose_at_random(log_weights, generator), (num_samples,))
+        def drawn(contraction: Contraction) -> dict[str, Tensor]:
+            return contraction.descend(lambda log_weights: choose_at_random(log_weights, generator), (num_samples,))
+
+        return self._descended(graph, terms(graph, log_potentials, evidence), LogSemiring(), drawn)
+
+    def _descended(
+        self,
+        graph: FactorGraph,
+        factors: Terms,
+        semiring: Semiring,
+        descend: Callable[[Contraction], dict[str, Tensor]],
+    ) -> dict[str, Tensor]:
+        """Assignments of all rows, chosen from the roots of a clique tree."""
+        turns = self._turns(graph, factors)
+        chosen = turns.assignments(
+            [descend(Contraction(self._plan(graph, part), part, semiring)) for part in turns.parts]
+        )
         return {name: chosen[name] for name in graph.variable_names}
+
+    def _turns(self, graph: FactorGraph, factors: Terms) -> Turns:
+        """As many rows at a time as the memory admits."""
+        tree = clique_tree(graph, seconds=self.planning_seconds)
+        return in_turns(factors, self.memory_budget // max(1, _num_bytes(tree, factors)))
 
     def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
         tree = clique_tree(graph, together, self.planning_seconds)
-        itemsize = factors[0][1].element_size() if factors else 4
-        cost = 2 * tree.num_entries * prod(batch_shape(factors)) * itemsize
+        num_rows = prod(batch_shape(factors))
+        cost = num_rows * _num_bytes(tree, factors)
         if cost > self.memory_budget:
-            largest, num_rows = max(tree.cliques, key=graph.size), prod(batch_shape(factors))
+            largest = max(tree.cliques, key=graph.size)
             must = (
                 f"be at least {gibibytes(cost)} for {num_rows} rows on this graph (its largest clique joins "
                 f"{len(largest)} variables with {in_words(graph.size(largest))} joint states"
@@ -181,6 +204,11 @@ class VariableElimination(InferenceMethod):
             must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
             raise invalid("the memory_budget of VariableElimination", must, gibibytes(self.memory_budget), MemoryError)
         return tree
+
+
+def _num_bytes(tree: CliqueTree, factors: Terms) -> int:
+    """What one row takes."""
+    return 2 * tree.num_entries * (factors[0][1].element_size() if factors else 4)
 
 
 def _or_else(

@@ -219,11 +219,10 @@ class RowQuery:
 
     @torch.no_grad()
     def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:
-        """Rows that were chosen, by the general rule, as many at a time as fit into the memory."""
-        cost = 2 * clique_tree(self.graph, seconds=self.planning_seconds).num_entries * self._dtype.itemsize
-        for rows in torch.from_numpy(np.flatnonzero(chosen)).split(max(1, self.memory_budget // cost)):
-            if len(rows):
-                yield rows, self._rows(rows, targets)
+        """Rows that were chosen, by the general rule."""
+        rows = torch.from_numpy(np.flatnonzero(chosen))
+        if len(rows):
+            yield rows, self._rows(rows, targets)
 
     def _rows(self, at: Tensor, targets: Sequence[str]) -> Posterior:
         """Some of the rows by the general rule."""
