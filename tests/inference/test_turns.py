@@ -1,6 +1,5 @@
 """Rows that take turns get the answers that all rows together get."""
 
-
 import pytest
 import torch
 from hypothesis import given, settings
