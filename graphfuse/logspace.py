@@ -21,7 +21,7 @@ def logsumexp(table: Tensor, dims: tuple[int, ...]) -> Tensor:
         return table
     peak = table.detach().amax(dims, keepdim=True)
     peak = torch.where(peak == -inf, torch.zeros_like(peak), peak)
-    return log(torch.exp(table - peak).sum(dims)) + peak.squeeze(dims)
+    return log((table - peak).exp_().sum(dims)) + peak.squeeze(dims)
 
 
 def log(values: Tensor) -> Tensor:

@@ -11,6 +11,29 @@ from ..logspace import logsumexp, subtract
 from .method import Terms
 from .semiring import LogSemiring, Scope, Semiring, align
 
+_BYTES_OF_CHOICE = 32  # of each state that is chosen among: weights, their sums, and what compares them
+
+
+def bytes_of_row(tree: CliqueTree, itemsize: int, num_samples: int = 0) -> int:
+    """What one row takes at most, without what autograd keeps.
+
+    These are potentials, messages and beliefs of all cliques, what works on the largest one, evidence and answers.
+
+    Args:
+        tree: Of the contraction.
+        itemsize: Bytes of a table's entry.
+        num_samples: Assignments that are drawn from it.
+    """
+
+    def size(names: Iterable[str]) -> int:
+        return prod(tree.num_states[name] for name in names)
+
+    largest = max(map(size, tree.cliques), default=0)
+    entries = 2 * (tree.num_entries + largest + sum(tree.num_states.values())) + sum(map(size, tree.separators))
+    among = (set(clique).difference(above) for clique, above in zip(tree.cliques, tree.separators, strict=True))
+    choice = _BYTES_OF_CHOICE * max(map(size, among), default=0) + 2 * 8 * len(tree.num_states)
+    return itemsize * entries + num_samples * choice
+
 
 class Contraction:
     """One product of tables, summed along a clique tree planned once per graph.

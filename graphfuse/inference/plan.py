@@ -12,6 +12,7 @@ from torch import Tensor
 from ..checks import check_known, check_names, check_type
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
+from .contraction import bytes_of_row
 from .rows.query import WIDE
 from .rows.sliced import num_entries, relevant_scopes, sliced
 
@@ -129,7 +130,7 @@ def make_plan(
         num_largest=max(sizes, default=0),
         pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
         bytes_row=_BYTES * entries,
-        bytes_dense=2 * itemsize * tree.num_entries,
+        bytes_dense=bytes_of_row(tree, itemsize),
         memory_budget=memory_budget,
         executor=executor,
         reason=reason,

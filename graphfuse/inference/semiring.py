@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ..logspace import logsumexp
@@ -41,9 +42,13 @@ class Semiring(ABC):
             A table ``(*batch, *keep)``.
         """
         union = keep + tuple(dict.fromkeys(name for scope in scopes for name in scope if name not in keep))
-        product = align(tables[0], scopes[0], union)
+        product, own = align(tables[0], scopes[0], union), False
         for table, scope in zip(tables[1:], scopes[1:], strict=True):
-            product = product + align(table, scope, union)
+            factor = align(table, scope, union)
+            if own and torch.broadcast_shapes(product.shape, factor.shape) == product.shape:
+                product += factor  # a large table is not written twice
+            else:
+                product, own = product + factor, True
         return self.reduce(product, tuple(range(len(keep) - len(union), 0)))
 
 

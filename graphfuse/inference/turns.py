@@ -69,8 +69,7 @@ class Turns:
 def in_turns(terms: Terms, most_rows: int) -> Turns:
     """As many rows at a time as fit, along the longest dimension of the batch.
 
-    All rows are one part where they fit; where one slice of that dimension does not, so that nothing is won; and where
-    a gradient is wanted, for which the tables of all rows are kept anyway.
+    All rows are one part where they fit, and where a gradient is wanted, for which the tables of all are kept anyway.
 
     Args:
         terms: What multiplies, as (scope, table).
@@ -84,8 +83,8 @@ def in_turns(terms: Terms, most_rows: int) -> Turns:
     batch = batch_shape(terms)
     wanted = torch.is_grad_enabled() and any(table.requires_grad for _, table in terms)
     length = max(batch, default=1)
-    step = most_rows * length // max(1, batch.numel())
-    if wanted or step < 1 or step >= length:
+    step = max(1, most_rows * length // max(1, batch.numel()))
+    if wanted or step >= length:
         return Turns([terms])
     axis = batch.index(length) - len(batch)
     return Turns([_slice(terms, axis, start, step) for start in range(0, length, step)], axis)

@@ -13,7 +13,7 @@ from ..checks import invalid
 from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
-from .contraction import Contraction
+from .contraction import Contraction, bytes_of_row
 from .cutset import Conditioned
 from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
 from .plan import Plan, gibibytes, in_words, make_plan
@@ -170,7 +170,7 @@ class VariableElimination(InferenceMethod):
         def drawn(contraction: Contraction) -> dict[str, Tensor]:
             return contraction.descend(lambda log_weights: choose_at_random(log_weights, generator), (num_samples,))
 
-        return self._descended(graph, terms(graph, log_potentials, evidence), LogSemiring(), drawn)
+        return self._descended(graph, terms(graph, log_potentials, evidence), LogSemiring(), drawn, num_samples)
 
     def _descended(
         self,
@@ -178,37 +178,39 @@ class VariableElimination(InferenceMethod):
         factors: Terms,
         semiring: Semiring,
         descend: Callable[[Contraction], dict[str, Tensor]],
+        num_samples: int = 0,
     ) -> dict[str, Tensor]:
         """Assignments of all rows, chosen from the roots of a clique tree."""
-        turns = self._turns(graph, factors)
+        turns = self._turns(graph, factors, num_samples)
         chosen = turns.assignments(
             [descend(Contraction(self._plan(graph, part), part, semiring)) for part in turns.parts]
         )
         return {name: chosen[name] for name in graph.variable_names}
 
-    def _turns(self, graph: FactorGraph, factors: Terms) -> Turns:
+    def _turns(self, graph: FactorGraph, factors: Terms, num_samples: int = 0) -> Turns:
         """As many rows at a time as the memory admits."""
         tree = clique_tree(graph, seconds=self.planning_seconds)
-        return in_turns(factors, self.memory_budget // max(1, _num_bytes(tree, factors)))
+        cost = bytes_of_row(tree, _itemsize(factors), num_samples)
+        return in_turns(factors, self.memory_budget // max(1, cost))
 
     def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
         tree = clique_tree(graph, together, self.planning_seconds)
         num_rows = prod(batch_shape(factors))
-        cost = num_rows * _num_bytes(tree, factors)
+        cost = num_rows * bytes_of_row(tree, _itemsize(factors))
         if cost > self.memory_budget:
             largest = max(tree.cliques, key=graph.size)
+            rows = f"{num_rows} rows" if num_rows > 1 else "1 row"
             must = (
-                f"be at least {gibibytes(cost)} for {num_rows} rows on this graph (its largest clique joins "
-                f"{len(largest)} variables with {in_words(graph.size(largest))} joint states"
+                f"be at least {gibibytes(cost)} for {rows} on this graph (its largest clique joins {len(largest)} "
+                f"variables with {in_words(graph.size(largest))} joint states"
             )
             must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
             raise invalid("the memory_budget of VariableElimination", must, gibibytes(self.memory_budget), MemoryError)
         return tree
 
 
-def _num_bytes(tree: CliqueTree, factors: Terms) -> int:
-    """What one row takes."""
-    return 2 * tree.num_entries * (factors[0][1].element_size() if factors else 4)
+def _itemsize(factors: Terms) -> int:
+    return factors[0][1].element_size() if factors else 4
 
 
 def _or_else(

@@ -31,13 +31,20 @@ def test_a_row_is_answered_within_the_bytes_of_its_plan_and_not_within_less(netw
 
 
 def test_dense_bytes_are_those_of_all_rows_together(generator):
+    graph = markov_network([Variable(f"x{i}", 3) for i in range(3)], [("x0", "x1", "x2")])
+    tables = random_log_potentials(graph, (), generator)
+    plan = WIDE.plan(graph, log_potentials=tables)
+    assert plan.executor == "logarithms" and "one clique" in plan.reason
+    infer(graph, tables, method=VariableElimination(plan.bytes_dense))
+    with pytest.raises(MemoryError):
+        infer(graph, tables, method=VariableElimination(plan.bytes_dense - 1))
+
+
+def test_tables_being_learned_are_answered_side_by_side(generator):
     graph = chain([Variable(f"x{i}", 3) for i in range(5)])
     tables = {name: table.requires_grad_() for name, table in random_log_potentials(graph, (), generator).items()}
     plan = WIDE.plan(graph, log_potentials=tables)
     assert plan.executor == "lanes" and "learned" in plan.reason
-    infer(graph, tables, method=VariableElimination(plan.bytes_dense))
-    with pytest.raises(MemoryError):
-        infer(graph, tables, method=VariableElimination(plan.bytes_dense - 1))
 
 
 def test_what_does_not_bear_on_the_targets_is_pruned():

@@ -1,16 +1,21 @@
 """Rows that take turns get the answers that all rows together get."""
 
+import json
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile
 
 from graphfuse import Evidence, Variable, VariableElimination, decode, infer, markov_network, sample
+from graphfuse.graph.clique_tree import clique_tree
+from graphfuse.inference.contraction import bytes_of_row
 from graphfuse.inference.turns import in_turns
 from tests.graphs import assert_close, random_evidence, random_log_potentials
 
 CLIQUE = markov_network([Variable(name, 3) for name in "abc"], [("a", "b", "c")])
-ROW = 2 * 27 * 8  # bytes of one row's tables in double precision
+ROW = bytes_of_row(clique_tree(CLIQUE), 8)
 AMPLE = VariableElimination()
 
 
@@ -49,7 +54,35 @@ def test_samples_of_rows_in_turns_follow_the_posterior_of_their_row(generator):
         assert_close(shares, expected.marginal(name), 0.02)
 
 
-@pytest.mark.parametrize("most_rows, sizes", [(0, [6]), (1, [6]), (2, [1, 1, 1]), (5, [2, 1]), (6, [6])])
+@pytest.mark.parametrize("budget", [2**18, 2**21])
+@pytest.mark.parametrize("targets", [None, ["x3"], []], ids=str)
+def test_no_question_takes_more_memory_than_the_budget(budget, targets, generator, tmp_path):
+    graph = markov_network([Variable(f"x{i}", 4) for i in range(5)], [tuple(f"x{i}" for i in range(5))])
+    tables = random_log_potentials(graph, (300,), generator, torch.float32)
+    short = VariableElimination(memory_budget=budget)
+    assert (
+        most_bytes(lambda: infer(graph, tables, None, targets, short).log_partition, tmp_path / "trace.json") <= budget
+    )
+    questions = (
+        lambda: infer(graph, tables, None, targets, short).log_partition,
+        lambda: decode(graph, tables, method=short),
+        lambda: sample(graph, tables, 1, generator, method=short),
+    )
+    for question in questions:
+        assert most_bytes(question, tmp_path / "trace.json") <= budget
+
+
+def most_bytes(work, path):
+    """What the tensors of some work take together at most, as PyTorch's profiler has it."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        work()
+    found.export_chrome_trace(str(path))
+    events = [event for event in json.loads(path.read_text())["traceEvents"] if event.get("name") == "[memory]"]
+    held = [event["args"]["Total Allocated"] for event in sorted(events, key=lambda event: event["ts"])]
+    return max(held) - held[0]
+
+
+@pytest.mark.parametrize("most_rows, sizes", [(0, [1, 1, 1]), (1, [1, 1, 1]), (2, [1, 1, 1]), (5, [2, 1]), (6, [6])])
 def test_no_turn_has_more_rows_than_fit_unless_one_slice_has(most_rows, sizes):
     turns = in_turns([(("a",), torch.zeros(2, 3, 4)), ((), torch.zeros(3))], most_rows)
     lengths = [part[0][1].shape[1] for part in turns.parts]
