@@ -38,7 +38,7 @@ class Column:
             return Column(is_empty=True)
         numbers = as_numbers(values) if hasattr(values, "iloc") else values
         if numbers is None:
-            return Column(tuple(sorted({label for label in _labels(values) if label is not None})))
+            return Column(tuple(sorted(set(_coded(values)[1]))))
         known = ~np.isnan(numbers)
         observed = numbers[known].astype(np.float64)
         mean, spread = _moments(observed, None if sample_weight is None else sample_weight[known])
@@ -50,7 +50,10 @@ class Column:
         if self.is_empty:
             return np.zeros((len(values), 1))
         if self.categories is not None:
-            return (_labels(values)[:, None] == np.array(self.categories, dtype=object)[None]).astype(np.float64)
+            codes, found = _coded(values)
+            known = {label: place for place, label in enumerate(self.categories)}
+            places = np.array([*(known.get(label, -1) for label in found), -1])[codes]
+            return (places[:, None] == np.arange(len(known))).astype(np.float64)
         numbers = as_numbers(values) if hasattr(values, "iloc") else values
         if numbers is None:
             raise invalid(f"column {values.name!r}", "hold numbers, as in fit", f"{values.dtype} values")
@@ -135,13 +138,15 @@ def _numbers(X: Any) -> np.ndarray | None:
     return array
 
 
-def _labels(values: Any) -> np.ndarray:
-    """Categories as strings, None where missing; numbers in a column of text count as text."""
-    if not hasattr(values, "iloc"):
-        return np.array([None if value != value else str(value) for value in values], dtype=object)
-    if getattr(values.dtype, "kind", "O") in "mM":
+def _coded(values: Any) -> tuple[np.ndarray, list[str]]:
+    """By row the place of its category among those named, -1 where it is missing; numbers count as text."""
+    from pandas import factorize
+
+    if getattr(getattr(values, "dtype", None), "kind", "O") in "mM":
         raise invalid(f"column {values.name!r}", "hold numbers, booleans, text or categories", f"{values.dtype} values")
-    labels = np.full(len(values), None, dtype=object)
-    observed = values.notna().to_numpy()
-    labels[observed] = [str(value) for value in values[observed]]
-    return labels
+    if not hasattr(values, "iloc") or values.dtype == object:  # what is equal may be written otherwise: 1, True
+        missing = values.isna() if hasattr(values, "iloc") else [value != value for value in values]
+        listed = [None if gap else str(value) for value, gap in zip(values.tolist(), missing, strict=True)]
+        values = np.array(listed, dtype=object)
+    codes, found = factorize(values)
+    return codes, [str(value) for value in found]
