@@ -17,7 +17,7 @@ from ..learning.sample_weights import class_frequencies, weights_of_rows
 
 STRENGTHS = np.logspace(-4, 1, 6)
 ROUGH, TIGHT = 1e-3, 1e-8  # gradients at which a fit stops, while strengths are compared and for the one chosen
-FAIR = 3e-5  # for one of several that are averaged: the mean loss is about 1e-9 nats a coefficient above the least
+FAIR = 1e-5  # for one of several that are averaged
 
 
 @dataclass(frozen=True, eq=False)
