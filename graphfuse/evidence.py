@@ -55,9 +55,11 @@ class Evidence:
 
     def check_fits(self, graph: FactorGraph) -> None:
         """Refuse a variable or a state that the graph does not have."""
-        for name, states in self.hard.items():
+        for name in self.hard:
             check_known("each variable in evidence.hard", name, graph.num_states)
-            low, high = (int(states.min()), int(states.max())) if states.numel() else (-1, -1)
+        some = {name: torch.stack(states.aminmax()).long() for name, states in self.hard.items() if states.numel()}
+        bounds = torch.stack(list(some.values())).tolist() if some else []  # a device is waited for once
+        for name, (low, high) in zip(some, bounds, strict=True):
             if low < -1 or high >= graph.num_states[name]:
                 must = f"be between -1 (unobserved) and {graph.num_states[name] - 1}"
                 raise invalid(f"evidence.hard[{name!r}]", must, low if low < -1 else high)

@@ -19,6 +19,8 @@ def logsumexp(table: Tensor, dims: tuple[int, ...]) -> Tensor:
     """
     if not dims:
         return table
+    if not (table.requires_grad and torch.is_grad_enabled()):
+        return torch.logsumexp(table, dims)  # whose gradient is nan where all entries are -inf
     peak = table.detach().amax(dims, keepdim=True)
     peak = torch.where(peak == -inf, torch.zeros_like(peak), peak)
     return log((table - peak).exp_().sum(dims)) + peak.squeeze(dims)
