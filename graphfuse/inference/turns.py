@@ -45,20 +45,19 @@ class Turns:
         """
         if len(self.parts) == 1:
             return answer(self.parts[0], targets)
-        sums: list[Tensor] = []
-        log_marginals: dict[str, list[Tensor]] = {name: [] for name in targets}
-        for part in self.parts:
-            found = answer(part, targets)
-            sums.append(found.log_partition)
-            for name, tables in log_marginals.items():
-                tables.append(found.log_marginals[name])
-        log_partition = self.joined(sums)
+
+        def sums(part: Terms) -> tuple[Tensor, ...]:
+            found = answer(part, targets)  # which holds on to its tables, and ends with this function
+            return (found.log_partition, *(found.log_marginals[name] for name in targets))
+
+        log_partitions, *tables = zip(*map(sums, self.parts), strict=True)
+        log_partition = self.joined(log_partitions)
 
         def log_joint(names: tuple[str, ...]) -> Tensor:
             return self.joined([answer(part, ()).log_joint(names) for part in self.parts], len(names))
 
         return Posterior(
-            log_marginals={name: self.joined(tables, 1) for name, tables in log_marginals.items()},
+            log_marginals={name: self.joined(each, 1) for name, each in zip(targets, tables, strict=True)},
             converged=torch.ones_like(log_partition, dtype=torch.bool),
             _log_partition=lambda: log_partition,
             _log_joint=log_joint,

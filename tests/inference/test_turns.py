@@ -57,14 +57,12 @@ def test_samples_of_rows_in_turns_follow_the_posterior_of_their_row(generator):
 @pytest.mark.parametrize("budget", [2**18, 2**21])
 @pytest.mark.parametrize("targets", [None, ["x3"], []], ids=str)
 def test_no_question_takes_more_memory_than_the_budget(budget, targets, generator, tmp_path):
-    graph = markov_network([Variable(f"x{i}", 4) for i in range(5)], [tuple(f"x{i}" for i in range(5))])
+    names = [f"x{i}" for i in range(8)]
+    graph = markov_network([Variable(name, 4) for name in names], [tuple(names[i : i + 4]) for i in range(0, 5, 2)])
     tables = random_log_potentials(graph, (300,), generator, torch.float32)
     short = VariableElimination(memory_budget=budget)
-    assert (
-        most_bytes(lambda: infer(graph, tables, None, targets, short).log_partition, tmp_path / "trace.json") <= budget
-    )
     questions = (
-        lambda: infer(graph, tables, None, targets, short).log_partition,
+        lambda: short._in_logs(graph, tables, Evidence(), graph.variable_names if targets is None else targets),
         lambda: decode(graph, tables, method=short),
         lambda: sample(graph, tables, 1, generator, method=short),
     )
