@@ -11,12 +11,13 @@ import graphfuse
 
 ROOT = Path(graphfuse.__file__).parent
 
-GROUND = {"checks", "kept", "logspace", "tensor_checks"}
+GROUND = {"checks", "kept", "logspace", "tensor_checks", "threads"}
 MAY_IMPORT = {
     "checks": set(),
     "kept": set(),
     "logspace": set(),
     "tensor_checks": {"checks"},
+    "threads": set(),
     "encoders": {*GROUND},
     "graph": {"checks"},
     "evidence": {"checks", "tensor_checks", "graph"},

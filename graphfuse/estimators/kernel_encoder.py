@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..checks import check_count, invalid
 from ..encoders.logistic import logistic_probabilities
 from ..learning.folds import stratified_folds
+from ..threads import share_out
 from .columns import learn_columns, scaled
 from .counted_rows import counted
 from .logistic_fit import FAIR, ROUGH, Regression
@@ -21,7 +22,7 @@ from .table_encoder import TunedEncoder
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _NARROWNESS = 0.5  # gamma by default, times the median squared distance
 _SMALLEST = 1e-7  # eigenvalues, as a share of the largest, below which a direction of the landmarks is rounding
-_ROWS = 1024  # whose kernel values stay in a processor's cache
+_AT_ONCE = 30_000  # kernel values that stay in a processor's cache, and that torch gives to one thread
 
 
 class KernelEncoder(TunedEncoder):
@@ -89,11 +90,14 @@ class KernelEncoder(TunedEncoder):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
         check_is_fitted(self)
-        features = _varying(scaled(self.columns_, X), self.used_)
-        scores = np.empty((len(features), len(self.intercept_)))
-        for start in range(0, len(features), _ROWS):
-            kernel = _kernel(features[start : start + _ROWS], self.landmarks_, self.gamma_)
-            scores[start : start + _ROWS] = kernel @ self.coef_.T
+        features, coef = _varying(scaled(self.columns_, X), self.used_), self.coef_.T
+        scores, kernel = np.empty((len(features), len(self.intercept_))), _Kernel(self.landmarks_, self.gamma_)
+
+        def score(start: int, stop: int) -> None:
+            for rows, values in kernel.blocks(features[start:stop]):
+                np.matmul(values, coef, out=scores[start:stop][rows])
+
+        share_out(score, len(features))
         return logistic_probabilities(scores + self.intercept_)
 
 
@@ -114,10 +118,13 @@ class _Path:
         self.used = features.max(axis=0) - features.min(axis=0) > 0
         features = _varying(features, self.used)
         self.landmarks = np.unique(features[drawn], axis=0) if self.used.any() else features[:1]
-        distances = _squared_distances(self.landmarks, self.landmarks)
+        distances = _squared_distances(self.landmarks)
         apart = distances[np.triu_indices(len(distances), 1)]
         self.gamma = float(gamma or (_NARROWNESS / np.median(apart) if len(apart) else 1.0))
-        values, vectors = np.linalg.eigh(_kernel(self.landmarks, self.landmarks, self.gamma))
+        self.kernel = _Kernel(self.landmarks, self.gamma)
+        values, vectors = np.linalg.eigh(
+            np.concatenate([each.copy() for _, each in self.kernel.blocks(self.landmarks)])
+        )
         kept = values > _SMALLEST * values[-1]
         self.whiten = vectors[:, kept] / np.sqrt(values[kept])
         self.regression = Regression(self._whitened(features), states, classes, sample_weight)
@@ -135,24 +142,38 @@ class _Path:
         encoder.classes_, encoder.C_ = fitted.classes, fitted.C
 
     def _whitened(self, features: np.ndarray) -> np.ndarray:
-        return _kernel(features, self.landmarks, self.gamma) @ self.whiten
+        found = np.empty((len(features), self.whiten.shape[1]))
+        for rows, values in self.kernel.blocks(features):
+            np.matmul(values, self.whiten, out=found[rows])
+        return found
+
+
+class _Kernel:
+    """The radial kernel between rows and landmarks."""
+
+    def __init__(self, landmarks: np.ndarray, gamma: float) -> None:
+        self.gamma = gamma
+        beside = np.ones((len(landmarks), 1)), np.square(landmarks).sum(axis=1)[:, None]
+        self.toward = -gamma * np.concatenate([-2 * landmarks, *beside], axis=1).T
+
+    def blocks(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """A few rows after the other, and their kernel values ``(rows, landmarks)``, which the next ones overwrite."""
+        beside = np.square(features).sum(axis=1)[:, None], np.ones((len(features), 1))
+        features = np.concatenate([features, *beside], axis=1)  # so that products are squared distances
+        step = max(1, _AT_ONCE // self.toward.shape[1])
+        space = np.empty((min(step, len(features)), self.toward.shape[1]))
+        for start in range(0, len(features), step):
+            part = features[start : start + step]
+            values = np.matmul(part, self.toward, out=space[: len(part)])
+            torch.from_numpy(values).exp_()  # which takes half of the time that it takes NumPy
+            yield slice(start, start + len(part)), values
 
 
 def _varying(features: np.ndarray, used: np.ndarray) -> np.ndarray:
     return features if used.all() else features[:, used]
 
 
-def _kernel(rows: np.ndarray, landmarks: np.ndarray, gamma: float) -> np.ndarray:
-    """``(rows, landmarks)``."""
-    kernel = _squared_distances(rows, landmarks)
-    kernel *= -gamma
-    torch.from_numpy(kernel).exp_()  # which takes half of the time that it takes NumPy
-    return kernel
-
-
-def _squared_distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """``(rows, others)``."""
-    distances = rows @ (-2.0 * others.T)
-    distances += np.square(rows).sum(axis=1)[:, None]
-    distances += np.square(others).sum(axis=1)
-    return np.maximum(distances, 0.0, out=distances)
+def _squared_distances(rows: np.ndarray) -> np.ndarray:
+    """``(rows, rows)``."""
+    squares = np.square(rows).sum(axis=1)
+    return np.maximum(rows @ (-2.0 * rows.T) + squares[:, None] + squares, 0.0)

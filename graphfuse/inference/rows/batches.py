@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ...threads import spans
 from .layout import Layout
 from .memo import BYTES, Memo, fits, make_memo
 from .tables import RowTables
-from .threads import spans
 
 FEW = 128  # rows, below which one by one is as fast
 MOST_ENTRIES = 2**16  # joint states of all cliques, above which products of factors seldom come again

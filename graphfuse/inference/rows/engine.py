@@ -15,12 +15,12 @@ import torch
 
 from ...checks import invalid
 from ...graph import FactorGraph
+from ...threads import spans
 from .batches import answer_batch, serves_batch
 from .layout import Layout, along, make_layout, make_work
 from .sliced import WORTH, sliced, tree_of
 from .status import WEAK
 from .tables import RowTables, Terms
-from .threads import spans
 
 _FIRST_SCRATCH = 4096  # entries
 _GROWTH = 8  # times what was wanted, so that a row is seldom begun anew; memory is taken as it is written
