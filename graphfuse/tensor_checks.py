@@ -2,6 +2,7 @@
 
 from math import inf
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -46,6 +47,19 @@ def check_module_input(argument: str, values: Tensor, module: nn.Module) -> None
         raise invalid(argument, must, values.dtype, TypeError)
 
 
+def broadcast_shapes(*shapes: torch.Size) -> torch.Size:
+    """The shape that all broadcast to, without what torch's own function loads and takes.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> broadcast_shapes(torch.Size([3, 1]), torch.Size([4]))
+        torch.Size([3, 4])
+    """
+    return torch.Size(np.broadcast_shapes(*shapes))
+
+
 def broadcast(shapes: list[tuple[str, torch.Size]]) -> torch.Size:
     """The common batch shape of named tables; the two that do not broadcast are named."""
     common, first = torch.Size(()), "nothing"
@@ -54,8 +68,8 @@ def broadcast(shapes: list[tuple[str, torch.Size]]) -> torch.Size:
         distinct.setdefault(shape, argument)
     for shape, argument in distinct.items():
         try:
-            common = torch.broadcast_shapes(common, shape)
-        except RuntimeError:
+            common = broadcast_shapes(common, shape)
+        except ValueError:
             raise invalid(
                 f"the batch shape of {argument}", f"broadcast with {tuple(common)} of {first}", tuple(shape)
             ) from None

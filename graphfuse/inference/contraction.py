@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..graph.clique_tree import CliqueTree
 from ..logspace import logsumexp, subtract
+from ..tensor_checks import broadcast_shapes
 from .method import Terms
 from .semiring import LogSemiring, Scope, Semiring, align
 
@@ -46,7 +47,7 @@ class Contraction:
 
     def __init__(self, tree: CliqueTree, terms: Terms, semiring: Semiring) -> None:
         self.tree = tree
-        self.batch_shape = torch.broadcast_shapes(*(table.shape[: table.ndim - len(scope)] for scope, table in terms))
+        self.batch_shape = broadcast_shapes(*(table.shape[: table.ndim - len(scope)] for scope, table in terms))
         gathered: list[list[tuple[Scope, Tensor]]] = [[] for _ in tree.cliques]
         constants: list[Tensor] = []
         for scope, table in terms:

@@ -16,6 +16,7 @@ from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..graph.clique_tree import clique_tree
 from ..logspace import logsumexp, subtract
+from ..tensor_checks import broadcast_shapes
 from .plan import gibibytes, in_words, summing_to_one
 from .posterior import Posterior
 from .rows.sliced import Table, num_entries, sliced
@@ -273,7 +274,7 @@ class Conditioned:
             self.log_potentials[name].shape[: self.log_potentials[name].ndim - len(scope)]
             for name, scope in self.graph.scopes.items()
         ]
-        return torch.broadcast_shapes(*shapes, self.evidence.batch_shape)
+        return broadcast_shapes(*shapes, self.evidence.batch_shape)
 
     @cached_property
     def num_rows(self) -> int:

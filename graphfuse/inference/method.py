@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..evidence import Evidence
 from ..graph import FactorGraph
+from ..tensor_checks import broadcast_shapes
 from .posterior import Posterior
 
 Terms = list[tuple[tuple[str, ...], Tensor]]
@@ -64,7 +65,7 @@ def batch_shape(tables: Terms) -> torch.Size:
 def common_shape(shapes: Collection[torch.Size]) -> torch.Size:
     """The shape that others broadcast to, quickly where there is only one."""
     some = {shape for shape in shapes if shape}
-    return torch.broadcast_shapes(*some) if len(some) > 1 else next(iter(some), torch.Size(()))
+    return broadcast_shapes(*some) if len(some) > 1 else next(iter(some), torch.Size(()))
 
 
 def choose_at_random(log_weights: Tensor, generator: torch.Generator) -> Tensor:

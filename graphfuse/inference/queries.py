@@ -11,7 +11,7 @@ from ..checks import check_count, check_known, check_names, check_type, invalid,
 from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..kept import Kept
-from ..tensor_checks import broadcast, check_log_values, check_tensor, check_trailing
+from ..tensor_checks import broadcast, broadcast_shapes, check_log_values, check_tensor, check_trailing
 from .method import InferenceMethod
 from .posterior import Posterior
 from .variable_elimination import VariableElimination
@@ -147,7 +147,7 @@ def log_score(graph: FactorGraph, log_potentials: Mapping[str, Tensor], assignme
     for factor in graph.factors:
         table = tables[factor.name]
         size = table.shape[: table.ndim - len(factor.scope)]
-        batch = torch.broadcast_shapes(size, evidence.batch_shape)
+        batch = broadcast_shapes(size, evidence.batch_shape)
         flat = table.flatten(len(size)) if factor.scope else table.unsqueeze(-1)
         flat = flat.expand(*batch, flat.shape[-1])
         index = torch.zeros(batch, dtype=torch.int64, device=table.device)

@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..logspace import logsumexp
+from ..tensor_checks import broadcast_shapes
 
 Scope = tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Semiring(ABC):
         product, own = align(tables[0], scopes[0], union), False
         for table, scope in zip(tables[1:], scopes[1:], strict=True):
             factor = align(table, scope, union)
-            if own and torch.broadcast_shapes(product.shape, factor.shape) == product.shape:
+            if own and broadcast_shapes(product.shape, factor.shape) == product.shape:
                 product += factor  # a large table is not written twice
             else:
                 product, own = product + factor, True
