@@ -92,3 +92,14 @@ def test_the_neural_example_prints_one_row_per_model(tmp_path):
     assert done.returncode == 0, done.stderr
     for model in ("star", "edge upper-lower", "late, mean", "late, log pool"):
         assert f"\n{model}" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("GRAPHFUSE_DATA" not in os.environ, reason="GRAPHFUSE_DATA is not set: no heart-disease files")
+def test_fixed_splits_are_tested_once_and_written_down(tmp_path):
+    root = str(Path(os.environ["GRAPHFUSE_DATA"]).resolve())
+    done = run("experiments/fixed_splits.py", "--data", "heart_disease", "--root", root, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "results" / "fixed_splits.md").read_text()
+    assert [text.count(f"| {site} | {rows} |") for site, rows in [("Hungary", 294), ("Switzerland", 123)]] == [1, 1]
+    assert "Cleveland |" not in text
