@@ -1,6 +1,6 @@
 """Exact inference by contraction along a clique tree: the default method."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, prod
@@ -15,6 +15,7 @@ from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
 from .contraction import Contraction, bytes_of_row
 from .cutset import Conditioned
+from .memory import budget_of
 from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
 from .plan import Plan, gibibytes, in_words, make_plan
 from .posterior import Posterior
@@ -31,7 +32,8 @@ class VariableElimination(InferenceMethod):
     """Exact on every graph; the cost grows with the joint states of the largest clique.
 
     Args:
-        memory_budget: Bytes that the clique tables of one query may take.
+        memory_budget: Bytes that the clique tables of one query may take; half of what is free where its tables lie if
+            None.
         most_work: Entries of tables that may be computed where a row takes more memory than there is, by fixing some of
             its variables at each of their states in turn; 2**34 are about a minute, 0 does without. What takes more
             memory and more work is refused before it starts.
@@ -44,7 +46,7 @@ class VariableElimination(InferenceMethod):
     Reference: Koller and Friedman (2009), Probabilistic Graphical Models, chapters 9 and 10.
     """
 
-    memory_budget: int = 8 * 2**30
+    memory_budget: int | None = None
     most_work: int = 2**34
     planning_seconds: float = 0.0
 
@@ -63,7 +65,7 @@ class VariableElimination(InferenceMethod):
     ) -> Posterior:
         if not serves(graph, log_potentials, evidence, self.planning_seconds):
             return self._in_logs(graph, log_potentials, evidence, targets)
-        settings = self.memory_budget, self.most_work, self.planning_seconds
+        settings = self._budget(log_potentials.values()), self.most_work, self.planning_seconds
         wide = Conditioned(graph, log_potentials, evidence, self._in_rows, *settings)
         if targets:
             wide.refuse_hopeless(targets)
@@ -102,7 +104,8 @@ class VariableElimination(InferenceMethod):
 
         Reference: Darwiche (2009), Modeling and Reasoning with Bayesian Networks, chapters 6 and 9.
         """
-        return make_plan(graph, evidence_names, targets, log_potentials, self.memory_budget, self.planning_seconds)
+        budget = self._budget((log_potentials or {}).values())
+        return make_plan(graph, evidence_names, targets, log_potentials, budget, self.planning_seconds)
 
     def _in_rows(
         self,
@@ -112,7 +115,7 @@ class VariableElimination(InferenceMethod):
         targets: Sequence[str],
     ) -> Posterior:
         """Rows one by one in compiled loops, each with the tables of its hidden variables."""
-        settings = self.memory_budget, self._in_logs, self.planning_seconds
+        settings = self._budget(log_potentials.values()), self._in_logs, self.planning_seconds
         return RowQuery(graph, log_potentials, evidence, *settings).posterior(targets)
 
     def _in_logs(
@@ -187,17 +190,21 @@ class VariableElimination(InferenceMethod):
         )
         return {name: chosen[name] for name in graph.variable_names}
 
+    def _budget(self, tables: Iterable[Tensor]) -> int:
+        """Bytes that a query of these tables may take."""
+        return budget_of(tables) if self.memory_budget is None else self.memory_budget
+
     def _turns(self, graph: FactorGraph, factors: Terms, num_samples: int = 0) -> Turns:
         """As many rows at a time as the memory admits."""
         tree = clique_tree(graph, seconds=self.planning_seconds)
         cost = bytes_of_row(tree, _itemsize(factors), num_samples)
-        return in_turns(factors, self.memory_budget // max(1, cost))
+        return in_turns(factors, self._budget(table for _, table in factors) // max(1, cost))
 
     def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
         tree = clique_tree(graph, together, self.planning_seconds)
         num_rows = prod(batch_shape(factors))
         cost = num_rows * bytes_of_row(tree, _itemsize(factors))
-        if cost > self.memory_budget:
+        if cost > (budget := self._budget(table for _, table in factors)):
             largest = max(tree.cliques, key=graph.size)
             rows = f"{num_rows} rows" if num_rows > 1 else "1 row"
             must = (
@@ -205,7 +212,7 @@ class VariableElimination(InferenceMethod):
                 f"variables with {in_words(graph.size(largest))} joint states"
             )
             must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
-            raise invalid("the memory_budget of VariableElimination", must, gibibytes(self.memory_budget), MemoryError)
+            raise invalid("the memory_budget of VariableElimination", must, gibibytes(budget), MemoryError)
         return tree
 
 

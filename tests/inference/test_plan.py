@@ -7,7 +7,7 @@ from graphfuse import Evidence, Variable, VariableElimination, bayesian_network,
 from graphfuse.problems.example_networks import example_network
 from tests.graphs import random_log_potentials
 
-WIDE = VariableElimination()
+WIDE = VariableElimination(memory_budget=8 * 2**30)
 
 
 def evidence_on(graph, names):
