@@ -26,6 +26,8 @@ from .turns import Turns, in_turns
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
+_CHUNK = 2**27  # bytes of tables beyond which a processor waits for memory more than more rows at once save
+
 
 @dataclass(frozen=True)
 class VariableElimination(InferenceMethod):
@@ -184,7 +186,8 @@ class VariableElimination(InferenceMethod):
         num_samples: int = 0,
     ) -> dict[str, Tensor]:
         """Assignments of all rows, chosen from the roots of a clique tree."""
-        turns = self._turns(graph, factors, num_samples)
+        here = all(table.device.type == "cpu" for _, table in factors)
+        turns = self._turns(graph, factors, num_samples, _CHUNK if here else None)
         chosen = turns.assignments(
             [descend(Contraction(self._plan(graph, part), part, semiring)) for part in turns.parts]
         )
@@ -194,11 +197,12 @@ class VariableElimination(InferenceMethod):
         """Bytes that a query of these tables may take."""
         return budget_of(tables) if self.memory_budget is None else self.memory_budget
 
-    def _turns(self, graph: FactorGraph, factors: Terms, num_samples: int = 0) -> Turns:
-        """As many rows at a time as the memory admits."""
+    def _turns(self, graph: FactorGraph, factors: Terms, num_samples: int = 0, most_bytes: int | None = None) -> Turns:
+        """As many rows at a time as the memory admits, and no more bytes than it is good for."""
         tree = clique_tree(graph, seconds=self.planning_seconds)
         cost = bytes_of_row(tree, _itemsize(factors), num_samples)
-        return in_turns(factors, self._budget(table for _, table in factors) // max(1, cost))
+        budget = self._budget(table for _, table in factors)
+        return in_turns(factors, min(budget, most_bytes or budget) // max(1, cost))
 
     def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
         tree = clique_tree(graph, together, self.planning_seconds)
