@@ -65,7 +65,7 @@ class Evidence:
                 raise invalid(f"evidence.hard[{name!r}]", must, low if low < -1 else high)
         for name, table in self.soft.items():
             check_known("each variable in evidence.soft", name, graph.num_states)
-            check_trailing(f"evidence.soft[{name!r}]", table, graph.shape((name,)), (name,))
+            check_trailing(f"evidence.soft[{name!r}]", table.shape, graph.shape((name,)), (name,))
 
     def log_likelihoods(self, graph: FactorGraph, like: Tensor) -> list[tuple[str, Tensor]]:
         """One table ``(*batch, num_states)`` per entry, in the dtype and on the device of ``like``."""

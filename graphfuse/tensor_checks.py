@@ -1,5 +1,6 @@
 """Refusals of tensors: what is no table of log-values, does not fit its scope, or does not fit its module."""
 
+from collections.abc import Sequence
 from math import inf
 
 import numpy as np
@@ -27,11 +28,34 @@ def check_log_values(argument: str, table: object) -> None:
         raise invalid(argument, "be free of nan and +inf", found)
 
 
-def check_trailing(argument: str, table: Tensor, shape: tuple[int, ...], scope: tuple[str, ...]) -> None:
-    """Refuse a table whose trailing dimensions are not those of its scope."""
-    if tuple(table.shape[table.ndim - len(shape) :]) != shape or table.ndim < len(shape):
+def below_infinity(tables: Sequence[Tensor]) -> bool:
+    """Whether floating-point tables are free of ``nan`` and ``+inf``, seen quickly; a no calls for a look at each.
+
+    Tables that are the parts of one tensor are looked at as that.
+    """
+    alone: list[Tensor] = []
+    parts: dict[int, list[Tensor]] = {}
+    for table in tables:
+        base = table._base
+        if base is None:
+            alone.append(table)
+        else:
+            parts.setdefault(id(base), []).append(table)
+    for views in parts.values():
+        base = views[0]._base
+        assert base is not None
+        start, stop = base.data_ptr(), base.data_ptr() + base.nbytes
+        within = all([view.dtype == base.dtype and start <= view.data_ptr() < stop for view in views])
+        alone += [base] if within and base.numel() <= sum([view.numel() for view in views]) else views
+    largest = [table.detach().max() for table in alone if table.numel()]
+    return not largest or bool((torch.stack(largest) < inf).all())  # nan compares as false
+
+
+def check_trailing(argument: str, found: torch.Size, shape: tuple[int, ...], scope: tuple[str, ...]) -> None:
+    """Refuse the shape of a table whose trailing dimensions are not those of its scope."""
+    if tuple(found[len(found) - len(shape) :]) != shape or len(found) < len(shape):
         expected = ", ".join(["*batch", *map(str, shape)])
-        raise invalid(f"{argument} over {scope}", f"have shape ({expected})", tuple(table.shape))
+        raise invalid(f"{argument} over {scope}", f"have shape ({expected})", tuple(found))
 
 
 def check_module_input(argument: str, values: Tensor, module: nn.Module) -> None:

@@ -1,8 +1,7 @@
 """The questions asked of a model: how likely is every state, which assignment is best, what might have been seen."""
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
-from math import inf
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from ..checks import check_count, check_known, check_names, check_type, invalid,
 from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..kept import Kept
-from ..tensor_checks import broadcast, broadcast_shapes, check_log_values, check_tensor, check_trailing
+from ..tensor_checks import below_infinity, broadcast, broadcast_shapes, check_log_values, check_tensor, check_trailing
 from .method import InferenceMethod
 from .posterior import Posterior
 from .variable_elimination import VariableElimination
@@ -169,21 +168,19 @@ def _validated(
     check_type("method", method, InferenceMethod, "be an InferenceMethod")
     evidence = Evidence() if evidence is None else evidence
     check_type("evidence", evidence, Evidence, "be an Evidence")
-    for name in log_potentials:
-        check_known("each factor in log_potentials", name, graph.scopes)
-    absent = [name for name in graph.scopes if name not in log_potentials]
-    if absent:
+    if log_potentials.keys() != graph.scopes.keys():
+        for name in log_potentials:
+            check_known("each factor in log_potentials", name, graph.scopes)
+        absent = [name for name in graph.scopes if name not in log_potentials]
         raise invalid("log_potentials", "hold a table for every factor", f"none for {listed(absent)}")
     tables = [log_potentials[name] for name in graph.scopes]
-    if not all(isinstance(table, Tensor) for table in tables):
+    if not all([isinstance(table, Tensor) for table in tables]):
         for name, table in zip(graph.scopes, tables, strict=True):
             check_tensor(f"log_potentials[{name!r}]", table)
-    batches: dict[str, torch.Size] = {}
-    if all(table.ndim == len(scope) for table, scope in zip(tables, graph.scopes.values(), strict=True)):
-        found = _CHECKED.get(tables, lambda: _checked(graph, log_potentials), graph)
+    if all([table.ndim == len(scope) for table, scope in zip(tables, graph.scopes.values(), strict=True)]):
+        found = _CHECKED.get(tables, lambda: _checked(graph, tables), graph)
     else:
-        batches = {name: _batch_of(log_potentials, name, graph) for name in graph.scopes}
-        found = _checked(graph, log_potentials)
+        found = _checked(graph, tables)
     seen = [*evidence.hard.values(), *evidence.soft.values()]
     if len({tensor.device for tensor in (*tables[:1], *seen)}) > 1:  # the other tables have been compared
         tensors = {f"log_potentials[{name!r}]": log_potentials[name] for name in list(graph.scopes)[:1]}
@@ -192,10 +189,9 @@ def _validated(
         _check_one_device(tensors)
     if evidence.soft or not _states_fit(graph, evidence.hard):
         evidence.check_fits(graph)
+    batches = _batches(graph, tuple([table.shape for table in tables]))
     if batches:
-        first = {shape: name for name, shape in reversed(batches.items())}  # one table of every shape will do
-        shapes = [(f"log_potentials[{name!r}]", shape) for shape, name in reversed(first.items())]
-        broadcast([*shapes, ("evidence", evidence.batch_shape)])
+        broadcast([*batches, ("evidence", evidence.batch_shape)])
     return found, evidence
 
 
@@ -215,34 +211,32 @@ def _states_fit(graph: FactorGraph, hard: Mapping[str, Tensor]) -> bool:
     return min(lowest) >= -1 and all(state < size for state, size in zip(highest, sizes, strict=True))
 
 
-def _checked(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tables that fit, in the dtype that holds them all."""
-    dtype = _check_tables(graph, log_potentials)
-    return {name: log_potentials[name].to(dtype) for name in graph.scopes}
+def _checked(graph: FactorGraph, tables: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Refuse tables that do not fit; by factor, in the dtype that holds them all."""
+    if len({table.device for table in tables}) > 1:
+        _check_one_device(
+            {f"log_potentials[{name!r}]": table for name, table in zip(graph.scopes, tables, strict=True)}
+        )
+    dtypes = {table.dtype for table in tables}
+    if not all(dtype.is_floating_point for dtype in dtypes) or not below_infinity(tables):
+        for name, table in zip(graph.scopes, tables, strict=True):  # one by one, to say which
+            check_log_values(f"log_potentials[{name!r}]", table)
+    _batches(graph, tuple([table.shape for table in tables]))
+    if len(dtypes) > 1:
+        dtype = reduce(torch.promote_types, dtypes)
+        tables = [table.to(dtype) for table in tables]
+    return dict(zip(graph.scopes, tables, strict=True))
 
 
-def _check_tables(graph: FactorGraph, log_potentials: Mapping[str, Tensor]) -> torch.dtype:
-    """Refuse tables that do not fit; the dtype that holds them all."""
-    tables = [log_potentials[name].detach() for name in graph.scopes]
-    _check_one_device({f"log_potentials[{name!r}]": log_potentials[name] for name in graph.scopes})
-    floating = all(table.is_floating_point() for table in tables)
-    largest = [table.max() for table in tables if table.numel()] if floating else []
-    fine = floating and (not largest or bool((torch.stack(largest) < inf).all()))  # nan compares as false
-    for name, scope in graph.scopes.items():
+@lru_cache(maxsize=256)
+def _batches(graph: FactorGraph, shapes: Sequence[torch.Size]) -> tuple[tuple[str, torch.Size], ...]:
+    """Batch shapes other than none, each with the first table that has it; tables that do not fit are refused."""
+    first: dict[torch.Size, str] = {}
+    for (name, scope), shape in zip(graph.scopes.items(), shapes, strict=True):
         argument = f"log_potentials[{name!r}]"
-        if not fine:  # one by one, to say which
-            check_log_values(argument, log_potentials[name])
-        check_trailing(argument, log_potentials[name], graph.shape(scope), scope)
-    return (
-        reduce(torch.promote_types, {table.dtype for table in tables}, tables[0].dtype)
-        if tables
-        else torch.get_default_dtype()
-    )
-
-
-def _batch_of(log_potentials: Mapping[str, Tensor], name: str, graph: FactorGraph) -> torch.Size:
-    table = log_potentials[name]
-    return table.shape[: table.ndim - len(graph.scopes[name])]
+        check_trailing(argument, shape, graph.shape(scope), scope)
+        first.setdefault(shape[: len(shape) - len(scope)], argument)
+    return tuple((argument, shape) for shape, argument in first.items() if shape)
 
 
 def _check_one_device(tensors: Mapping[str, Tensor]) -> None:

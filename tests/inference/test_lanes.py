@@ -216,13 +216,95 @@ def test_a_table_that_was_changed_in_place_is_read_anew():
         infer(graph, tables, evidence, targets=())
 
 
-def test_the_latest_result_goes_with_its_tensors():
-    latest, computed = Latest(), []
-
-    table, other = torch.zeros(2, requires_grad=True), torch.zeros(2)
-    for more in ("x", "x", "y", "y"):
-        latest.get([table.detach().clone()], lambda more=more: computed.append((more,)), [table, other], more)
-    assert computed == [("x",), ("y",)]
-    del other
+def test_tables_are_loaded_once_for_several_answers_and_go_with_them():
+    graph = loop()
+    tables, _ = question(graph, (4,), 9)
+    latest, scoped = Latest(), [(scope, tables[name]) for name, scope in graph.scopes.items()]
+    first = latest.load(graph, scoped, torch.Size([4]))
+    assert latest.load(graph, scoped, torch.Size([4])) is first
+    del first
     gc.collect()
-    assert latest._kept is None
+    assert latest._kept is not None and latest._kept() is None
+
+
+def test_the_same_numbers_from_elsewhere_have_gradients_of_their_own():
+    graph = loop()
+    tables, _ = question(graph, (4,), 10)
+    first = infer(graph, tables, targets=()).log_partition
+    others = {name: table.detach().clone().requires_grad_() for name, table in tables.items()}
+    total = first.sum() + 2.0 * infer(graph, others, targets=()).log_partition.sum()
+    ours, theirs = grad(total, [tables["a-b"], others["a-b"]])
+    assert_close(2.0 * ours, theirs)
+
+
+def test_a_table_learned_from_now_on_has_a_gradient():
+    graph = loop()
+    tables, _ = question(graph, (4,), 11)
+    tables["a"].requires_grad_(False)
+    first = infer(graph, tables, targets=()).log_partition
+    tables["a"].requires_grad_()
+    second = infer(graph, tables, targets=()).log_partition
+    (found,) = grad(first.sum() + second.sum(), tables["a"])
+    expected = grad(LOGS(graph, tables, Evidence(), ()).log_partition.sum(), tables["a"])[0]
+    assert_close(found, expected, 1e-9)
+
+
+def test_a_free_and_a_clamped_query_differ_by_the_gradient_of_both():
+    graph = loop(3)
+    tables, evidence = question(graph, (2, 5), 12)
+    tables = {name: table * 1.0 for name, table in tables.items()}  # not leaves
+    hard, learned = Evidence(evidence.hard), list(tables.values())
+    found = [infer(graph, tables, seen, targets=()).log_partition for seen in (None, hard)]
+    expected = [LOGS(graph, tables, seen, ()).log_partition for seen in (Evidence(), hard)]
+    assert_same(found[0] - found[1], expected[0] - expected[1], learned, 1e-9)
+
+
+def test_queries_of_the_same_tables_can_be_sent_back_one_after_the_other():
+    graph = loop()
+    tables, evidence = question(graph, (4,), 13)
+    answers = [infer(graph, tables, seen, targets=()).log_partition for seen in (None, Evidence(evidence.hard))]
+    for answer in answers:
+        answer.sum().backward()
+    expected = [LOGS(graph, tables, seen, ()).log_partition for seen in (Evidence(), Evidence(evidence.hard))]
+    assert_close(tables["b"].grad, grad(sum(each.sum() for each in expected), tables["b"])[0], 1e-9)
+
+
+@pytest.mark.parametrize(
+    "laid",
+    [
+        lambda table: table.mT.contiguous().mT,  # the last dimension is not the innermost one
+        lambda table: torch.stack([table, table + 1.0], dim=-1)[..., 0],
+        lambda table: table[:1].expand_as(table),
+        lambda table: torch.cat([table, table])[::2],
+        lambda table: table.flip(0)[:1].unsqueeze(0),
+    ],
+    ids=["turned", "every other entry", "expanded", "every other row", "one more dimension"],
+)
+def test_tables_are_read_as_they_lie_in_memory(laid):
+    graph = loop(3)
+    tables, evidence = question(graph, (9,), 14)
+    tables["a-b"] = torch.linspace(-2.0, 1.0, 81, dtype=torch.float64).reshape(9, 3, 3).requires_grad_()
+    given, hard = {**tables, "a-b": laid(tables["a-b"])}, Evidence(evidence.hard)
+    found = infer(graph, given, hard, targets=()).log_partition
+    assert_same(found, LOGS(graph, given, hard, ()).log_partition, list(tables.values()), 1e-9)
+
+
+def test_states_of_several_integer_types_are_read_together():
+    graph = loop(3)
+    tables, _ = question(graph, (2,), 15)
+    evidence = Evidence({"a": torch.tensor([0, -1], dtype=torch.int8), "b": torch.tensor([2, 1]), "c": torch.tensor(1)})
+    found = infer(graph, tables, evidence, targets=()).log_partition
+    assert_same(found, LOGS(graph, tables, evidence, ()).log_partition, list(tables.values()), 1e-9)
+
+
+def test_a_row_whose_largest_number_has_no_inverse_leaves_the_others_alone():
+    variables, scopes = [Variable("a", 3), Variable("b", 2), Variable("c", 2)], [("a",)] * 3 + [("a", "b"), ("b", "c")]
+    graph = FactorGraph(variables, [Factor(f"f{i}", scope) for i, scope in enumerate(scopes)])
+    tables = {f"f{i}": torch.zeros(2, 3, dtype=torch.float64) for i in range(3)}
+    for i, table in enumerate(tables.values()):
+        table[1] = -360.0
+        table[1, i] = 0.0
+    tables |= {"f3": torch.linspace(-1.0, 1.0, 6).double().reshape(3, 2), "f4": torch.eye(2, dtype=torch.float64)}
+    learned = [table.requires_grad_() for table in tables.values()]
+    found = infer(graph, tables, targets=()).log_partition
+    assert_same(found, LOGS(graph, tables, Evidence(), ()).log_partition, learned, 1e-9)

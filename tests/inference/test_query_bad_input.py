@@ -131,3 +131,29 @@ def test_states_of_any_integer_type_and_shape_are_read_alike():
     too_high = {name: torch.full((5,), 3 if name == "c" else 1) for name in graph.variable_names}
     with pytest.raises(ValueError, match=r"evidence.hard\['c'\] must be between -1 \(unobserved\) and 2; got 3"):
         infer(graph, tables, Evidence(too_high))
+
+
+@pytest.mark.parametrize("at", ["b", "a"])
+def test_of_tables_that_are_parts_of_one_tensor_the_bad_one_is_named(at):
+    graph = markov_network([Variable(name, 3) for name in "ab"], [("a", "b")])
+    together = torch.zeros(4, 3, 3)
+    tables = dict(zip(["a", "b", "unused"], together.unbind(1), strict=True))
+    pair = {"a-b": torch.zeros(3, 3)}
+    together[2, 2, 0] = torch.nan  # which no table of the graph holds
+    infer(graph, {"a": tables["a"], "b": tables["b"], **pair})
+    tables[at][1, 2] = torch.inf
+    with pytest.raises(ValueError, match=rf"log_potentials\['{at}'\] must be free of nan and \+inf; got \+inf\."):
+        infer(graph, {"a": tables["a"], "b": tables["b"], **pair})
+    together[1] = 0.0
+    together[3, :2, 1] = torch.nan
+    with pytest.raises(ValueError, match=r"log_potentials\['a'\] must be free of nan and \+inf; got nan\."):
+        infer(graph, {"a": tables["a"], "b": tables["b"], **pair})
+
+
+def test_a_part_whose_numbers_moved_elsewhere_is_looked_at_there():
+    graph = markov_network([Variable(name, 3) for name in "ab"], [("a", "b")])
+    together = torch.zeros(2, 4, 3)
+    first, second = together.unbind(0)
+    second.data = torch.full((4, 3), torch.nan)
+    with pytest.raises(ValueError, match=r"log_potentials\['b'\] must be free of nan and \+inf; got nan\."):
+        infer(graph, {"a": first, "b": second, "a-b": torch.zeros(3, 3)})

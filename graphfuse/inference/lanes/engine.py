@@ -6,61 +6,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from math import log
+from math import exp, log
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, from_numpy
 
 from ...graph import FactorGraph
 from ..rows.status import LEAST
-from .program import Program, Terms, make_program, num_lines, table_ends
+from .flat import Layout, lines
+from .program import Program, Terms, make_program, num_lines
 
-_WIDTH = 512  # rows side by side, so that the lines of a small graph stay in the cache
 _WIDEST = 600.0  # nats between the largest entry of a table and its smallest positive one
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Tables as probabilities up to a constant, with rows side by side in blocks.
+    """Tables as probabilities up to a constant.
 
     Args:
-        terms: Scopes, and whether rows have tables of their own.
+        layout: Where their entries are.
         fixed: Entries of the tables that rows share, one after the other.
         own: Entries of the others, ``(blocks, num_entries, width)``.
-        num_rows: Rows of all blocks; what is left of the last block is of no matter.
         log_scale: What entries were divided by, in nats, ``(blocks, width)``.
-        safe: Whether in no row products of entries of all tables vanish, or their sum grows beyond all numbers.
+        log_joint_states: Of all variables.
+        safe: Whether in no row products of entries of all tables vanish.
         beyond: ``(blocks, width)``, rows with a table that reaches beyond what probabilities hold.
-        dtype: Of the tables of rows as they were given.
+        dtype: Of the tables as they were given.
     """
 
-    terms: Terms
+    layout: Layout
     fixed: np.ndarray
     own: np.ndarray
-    num_rows: int
     log_scale: np.ndarray
+    log_joint_states: float
     safe: bool
     beyond: np.ndarray
     dtype: np.dtype
 
 
-def load(graph: FactorGraph, terms: Terms, fixed: Tensor, varying: Tensor) -> Tables:
-    """Tables from log entries of those that rows share, and of the others ``(rows, num_entries)``."""
-    fixed_ends, own_ends = table_ends(graph, terms)
-    num_rows, logs = len(varying), varying.numpy()
-    width = min(_WIDTH, max(8, num_rows + -num_rows % 8))
-    own = np.empty((-(-num_rows // width), own_ends[-1], width))
-    log_scale, least, deepest = np.zeros((3, len(own), width))
-    entries, (fixed_scale, fixed_least) = np.empty(len(fixed)), np.zeros((2, len(fixed_ends) - 1))
-    kernel().load_shared(fixed_ends, fixed.double().numpy(), entries, fixed_scale, fixed_least)
-    kernel().load_own(own_ends, logs, own, np.empty((2, width)), log_scale, least, deepest)
-    torch.from_numpy(own).exp_()
-    floor, joint_states = least.min(initial=0.0) + fixed_least.sum(), sum(map(log, graph.num_states.values()))
+def scaled(graph: FactorGraph, layout: Layout, fixed: np.ndarray, own: np.ndarray) -> Tables:
+    """Tables from their log entries, as they were laid out."""
+    entries, (fixed_scale, fixed_least) = np.empty(len(fixed)), np.zeros((2, len(layout.fixed_ends) - 1))
+    lines().scale_shared(layout.fixed_ends, fixed, entries, fixed_scale, fixed_least)
+    values = np.empty(own.shape)
+    log_scale, least, deepest = np.zeros((3, layout.num_blocks, layout.width))
+    lines().scale_own(layout.own_ends, own, values, np.empty((2, layout.width)), log_scale, least, deepest)
+    floor, log_joint_states = least.min(initial=0.0) + fixed_least.sum(), sum(map(log, graph.num_states.values()))
     beyond = np.minimum(deepest, fixed_least.min(initial=0.0)) < -_WIDEST
-    safe = bool(floor - joint_states > log(LEAST)) and joint_states < -log(LEAST)
-    return Tables(terms, entries, own, num_rows, log_scale + fixed_scale.sum(), safe, beyond, logs.dtype)
+    safe = bool(floor - log_joint_states > log(LEAST))
+    return Tables(layout, entries, values, log_scale + fixed_scale.sum(), log_joint_states, safe, beyond, own.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,60 +75,69 @@ class Lanes:
     _tables: Tables
     _sent: np.ndarray
 
-    def expected_counts(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def expected_counts(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The gradient of the weighted sum of ``log_values`` in the log of every entry.
 
         Args:
             weights: ``(rows, num_asked)``.
 
         Returns:
-            Of the tables that rows share, of the others ``(rows, num_entries)``, and the weak rows, which are left out.
+            As the tables are laid out; weak rows are left out.
         """
-        program, (_, num_entries, width) = self._program, self._tables.own.shape
+        program, tables = self._program, self._tables
         weights = np.where((self.log_values > -np.inf) & ~self.weak[:, None], weights, 0.0)
-        fixed_counts = np.zeros(len(self._tables.fixed))
-        varying_counts = np.empty((len(weights), num_entries), dtype=self._tables.dtype)
-        own_counts, sent_counts = np.empty((num_entries, width)), np.empty(self._sent.shape[1:])
-        room, turn = _room(program, width)
-        for block, (own, sent) in enumerate(zip(self._tables.own, self._sent, strict=True)):
-            rows = slice(block * width, (block + 1) * width)
-            lines = self._tables.fixed, own, sent, room, turn, own_counts, sent_counts
-            kernel().distribute(program, *lines, weights[rows], fixed_counts)
-            kernel().unload(own_counts, varying_counts[rows])
-        return fixed_counts, varying_counts, self.weak
+        fixed_counts, own_counts = np.zeros(len(tables.fixed)), np.empty(tables.own.shape, dtype=tables.dtype)
+        counts, sent_counts = np.empty(tables.own.shape[1:]), np.empty(self._sent.shape[1:])
+        room = _room(program, tables.layout.width)
+        for block, (own, sent) in enumerate(zip(tables.own, self._sent, strict=True)):
+            rows = slice(block * tables.layout.width, (block + 1) * tables.layout.width)
+            numbers = tables.fixed, own, sent, *room, counts, sent_counts
+            kernel().distribute(program, *numbers, weights[rows], fixed_counts)
+            own_counts[block] = counts
+        return fixed_counts.astype(tables.dtype), own_counts
 
 
-def collect(graph: FactorGraph, tables: Tables, states: Mapping[str, np.ndarray], target: str | None = None) -> Lanes:
+def collect(graph: FactorGraph, tables: Tables, states: Mapping[str, Tensor], target: str | None = None) -> Lanes:
     """Messages of all rows.
 
     Args:
         graph: Which variables there are.
         tables: What multiplies.
-        states: By variable with evidence its states ``(rows,)``, -1 where hidden.
+        states: By variable with evidence its states ``(*batch,)``, -1 where hidden.
         target: Variable asked for, if any.
     """
-    program, (num_blocks, _, width) = _program(graph, tables.terms, tuple(states), target), tables.own.shape
-    seen = np.empty((len(states), tables.num_rows), dtype=np.int32)
-    for line, each in zip(seen, states.values(), strict=True):
-        line[:] = each
-    sent, weak = np.empty((num_blocks, num_lines(program), width)), tables.beyond.copy()
-    kernel().observe(program, seen, sent)
-    kernel().collect(program, tables.fixed, tables.own, sent, *_room(program, width), tables.safe, weak)
+    layout = tables.layout
+    program = _program(graph, layout.terms, tuple(states), target)
+    sent = np.empty((layout.num_blocks, num_lines(program), layout.width))
+    if states:
+        columns = [each if each.shape == layout.batch else each.expand(layout.batch) for each in states.values()]
+        seen = torch.stack(columns).reshape(len(columns), layout.num_rows)
+        lines().observe(program.seen_ptr, seen.int().numpy(), sent)
+    weak = tables.beyond.copy()
+    kernel().collect(program, tables.fixed, tables.own, sent, *_room(program, layout.width), tables.safe, weak)
     log_values = _log_values(program, sent, tables)
-    return Lanes(log_values[: tables.num_rows], weak.ravel()[: tables.num_rows], program, tables, sent)
+    return Lanes(log_values[: layout.num_rows], weak.ravel()[: layout.num_rows], program, tables, sent)
 
 
 def _log_values(program: Program, sent: np.ndarray, tables: Tables) -> np.ndarray:
-    lines = torch.from_numpy(sent)
-    scales = lines[:, program.scales[0] :]
-    log_scale = (scales.prod(1).log() if tables.safe else scales.log().sum(1)) + torch.from_numpy(tables.log_scale)
-    values = lines[:, program.messages[-1] : program.scales[0]].log() + log_scale[:, None]
+    log_scale = _log_product(sent[:, program.scales[0] :], tables.log_joint_states) + from_numpy(tables.log_scale)
+    values = from_numpy(sent[:, program.messages[-1] : program.scales[0]]).log() + log_scale[:, None]
     return values.transpose(1, 2).reshape(-1, values.shape[1]).numpy()
 
 
-def _room(program: Program, width: int) -> tuple[np.ndarray, np.ndarray]:
+def _log_product(scales: np.ndarray, log_joint_states: float) -> Tensor:
+    """Of scales ``(blocks, nodes, width)``, which together grow no larger than there are joint states."""
+    product = scales.prod(axis=1)
+    found = from_numpy(product).log()
+    lost = ~((product > LEAST * exp(min(log_joint_states, -log(LEAST)))) & (product < np.inf))
+    if lost.any():  # some part of the product may have vanished, or grown beyond all numbers
+        found[from_numpy(lost)] = from_numpy(scales.transpose(0, 2, 1)[lost]).log().sum(1)
+    return found
+
+
+def _room(program: Program, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     deepest = program.steps.shape[1]
-    return np.empty((3, deepest + 1, width)), np.zeros(deepest, dtype=np.int64)
+    return np.empty((3, deepest + 1, width)), np.empty(program.num_states.max()), np.zeros(deepest, dtype=np.int64)
 
 
 @lru_cache(maxsize=256)

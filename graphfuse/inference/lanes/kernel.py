@@ -13,120 +13,11 @@ Reference: Lauritzen and Spiegelhalter (1988), Local computations with probabili
 (2003), A differential approach to inference in Bayesian networks.
 """
 
-from math import exp, inf
-from typing import Any
-
-from numba import njit
-
 from ..rows.status import LEAST
+from .compiled import inner, part, whole
 from .program import OWN, SHARED
 
-_TURNED = 8  # rows that are turned into lines together: as many numbers as a cache line holds
-
-_SETTINGS: Any = {
-    **{"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True},
-    "_nrt": False,  # the caller owns all arrays
-    "fastmath": {"contract", "reassoc", "nsz"},
-}
-_INNER: Any = {**_SETTINGS, "no_cpython_wrapper": True}  # compiled sooner, and not to be called from Python
-whole = njit(**_SETTINGS)
-inner = njit(**_INNER)
-part = njit(**{**_INNER, "inline": "always"})
-
-
-@whole
-def load_shared(ends, logs, entries, log_scale, least):
-    """Tables that rows share as probabilities, ``entries``; what they were divided by, and their least, in nats."""
-    for f in range(len(ends) - 1):
-        start, stop = ends[f], ends[f + 1]
-        peak, lowest = -inf, 0.0
-        for e in range(start, stop):
-            peak = max(peak, logs[e])
-        log_scale[f] = peak
-        if peak == -inf:
-            peak = 0.0
-        for e in range(start, stop):
-            entries[e] = exp(logs[e] - peak)
-            if logs[e] > -inf:
-                lowest = min(lowest, logs[e] - peak)
-        least[f] = lowest
-
-
-@inner
-def _scale(lines, start, stop, log_scale, least, deepest, peak, lowest):
-    """Subtract from a table its largest entry, row by row."""
-    for r in range(len(peak)):
-        peak[r] = -inf
-        lowest[r] = 0.0
-    for e in range(start, stop):
-        line = lines[e]
-        for r in range(len(peak)):
-            peak[r] = max(peak[r], line[r])
-    for r in range(len(peak)):
-        log_scale[r] += peak[r]
-        peak[r] = peak[r] if peak[r] > -inf else 0.0
-    for e in range(start, stop):
-        line = lines[e]
-        for r in range(len(peak)):
-            x = line[r] - peak[r]
-            line[r] = x
-            lowest[r] = min(lowest[r], x if x > -inf else 0.0)
-    for r in range(len(peak)):
-        least[r] += lowest[r]
-        deepest[r] = min(deepest[r], lowest[r])
-
-
-@whole
-def load_own(ends, logs, lines, room, log_scale, least, deepest):
-    """Tables of rows as lines of logarithms at most zero.
-
-    Args:
-        ends: Where each table starts, and the last one ends.
-        logs: ``(rows, num_entries)``.
-        lines: Filled ``(blocks, num_entries, width)``; zeros where rows are at an end.
-        room: Overwritten, ``(2, width)``.
-        log_scale: ``(blocks, width)``, what tables were divided by is added.
-        least: ``(blocks, width)``, the logarithms of the least positive entries of all tables are added.
-        deepest: ``(blocks, width)``, the lowest of them.
-    """
-    _, num_entries, width = lines.shape
-    for block in range(len(lines)):
-        first = block * width
-        num = min(width, len(logs) - first)
-        for r in range(0, num - num % _TURNED, _TURNED):
-            for e in range(num_entries):
-                for k in range(r, r + _TURNED):
-                    lines[block, e, k] = logs[first + k, e]
-        for e in range(num_entries):
-            for r in range(num - num % _TURNED, num):
-                lines[block, e, r] = logs[first + r, e]
-            for r in range(num, width):
-                lines[block, e, r] = 0.0
-        for t in range(len(ends) - 1):
-            _scale(lines[block], ends[t], ends[t + 1], log_scale[block], least[block], deepest[block], room[0], room[1])
-
-
-@whole
-def observe(program, states, lines):
-    """Evidence as lines of ones and zeros.
-
-    Args:
-        program: What belongs where.
-        states: int ``(num_seen, rows)``, -1 if hidden.
-        lines: ``(blocks, num_lines, width)``, those of evidence are filled; ones where rows are at an end.
-    """
-    width = lines.shape[2]
-    for block in range(len(lines)):
-        first = block * width
-        num = min(width, states.shape[1] - first)
-        for i in range(len(program.seen_ptr) - 1):
-            start = program.seen_ptr[i]
-            for e in range(start, program.seen_ptr[i + 1]):
-                for r in range(num):
-                    state = states[i, first + r]
-                    lines[block, e, r] = 1.0 if state < 0 or state == e - start else 0.0
-                for r in range(num, width):
-                    lines[block, e, r] = 1.0
+_INVERTIBLE = 1e-300  # far below the largest entry of any message of a row that is not weak
 
 
 @inner
@@ -166,31 +57,99 @@ def _multiply(program, start, stop, turn, num_dims, fixed, own, sent, out):
 
 
 @inner
-def _add_product(program, start, stop, turn, num_dims, fixed, own, sent, product, out):
-    """Add the product of tables where the loops stand."""
-    number, num = 1.0, 0
-    x = y = product
+def _shared(program, start, stop, turn, num_dims, fixed):
+    """The product of the tables that rows share where the loops stand."""
+    number = 1.0
     for t in range(start, stop):
-        at = _entry(program, t, turn, num_dims)
         if program.place[t] == SHARED:
-            number *= fixed[at]
-            continue
-        num += 1
-        z = own[at] if program.place[t] == OWN else sent[at]
-        if num == 1:
-            x = z
-        elif num == 2:
-            y = z
-    if num == 1:
-        for r in range(len(out)):
-            out[r] += number * x[r]
-    elif num == 2:
-        for r in range(len(out)):
-            out[r] += number * x[r] * y[r]
-    else:
+            number *= fixed[_entry(program, t, turn, num_dims)]
+    return number
+
+
+@inner
+def _first_line(program, start, stop):
+    """The first table that rows do not share; those that they do come before it."""
+    for t in range(start, stop):
+        if program.place[t] != SHARED:
+            return t
+    return stop
+
+
+@inner
+def _sum_lines(x, at, step, size, numbers, out):
+    """The sum of lines times a number each, four lines at a time."""
+    whole = size - size % 4
+    for s in range(0, whole, 4):
+        i, j, k, m = numbers[s], numbers[s + 1], numbers[s + 2], numbers[s + 3]
+        a, b, c, d = x[at], x[at + step], x[at + 2 * step], x[at + 3 * step]
+        at += 4 * step
+        if s == 0:
+            for r in range(len(out)):
+                out[r] = (i * a[r] + j * b[r]) + (k * c[r] + m * d[r])
+        else:
+            for r in range(len(out)):
+                out[r] += (i * a[r] + j * b[r]) + (k * c[r] + m * d[r])
+    for s in range(whole, size):
+        a, i = x[at], numbers[s]
+        at += step
+        if s == 0:
+            for r in range(len(out)):
+                out[r] = i * a[r]
+        else:
+            for r in range(len(out)):
+                out[r] += i * a[r]
+
+
+@inner
+def _sum_products(x, at, x_step, y, there, y_step, size, numbers, out):
+    """The sum of products of two lines and a number each, two at a time."""
+    whole = size - size % 2
+    for s in range(0, whole, 2):
+        i, j = numbers[s], numbers[s + 1]
+        a, b, c, d = x[at], x[at + x_step], y[there], y[there + y_step]
+        at += 2 * x_step
+        there += 2 * y_step
+        if s == 0:
+            for r in range(len(out)):
+                out[r] = i * a[r] * c[r] + j * b[r] * d[r]
+        else:
+            for r in range(len(out)):
+                out[r] += i * a[r] * c[r] + j * b[r] * d[r]
+    for s in range(whole, size):
+        a, c, i = x[at], y[there], numbers[s]
+        at += x_step
+        there += y_step
+        if s == 0:
+            for r in range(len(out)):
+                out[r] = i * a[r] * c[r]
+        else:
+            for r in range(len(out)):
+                out[r] += i * a[r] * c[r]
+
+
+@inner
+def _sum_states(program, start, stop, turn, num_dims, size, fixed, own, sent, numbers, product, out):
+    """The sum of products of tables over the states of the innermost dimension."""
+    inner, t = num_dims - 1, _first_line(program, start, stop)
+    if 1 <= stop - t <= 2:
+        for s in range(size):
+            turn[inner] = s
+            numbers[s] = _shared(program, start, t, turn, num_dims, fixed)
+        turn[inner] = 0
+        at, step = _entry(program, t, turn, num_dims), program.steps[t, inner]
+        x = own if program.place[t] == OWN else sent
+        if stop - t == 1:
+            _sum_lines(x, at, step, size, numbers, out)
+        else:
+            y = own if program.place[t + 1] == OWN else sent
+            there, y_step = _entry(program, t + 1, turn, num_dims), program.steps[t + 1, inner]
+            _sum_products(x, at, step, y, there, y_step, size, numbers, out)
+        return
+    for s in range(size):
+        turn[inner] = s
         _multiply(program, start, stop, turn, num_dims, fixed, own, sent, product)
-        for r in range(len(out)):
-            out[r] += product[r]
+        _sum(out, product, s == 0)
+    turn[inner] = 0
 
 
 @inner
@@ -211,18 +170,22 @@ def _plus_times(out, x, y, first):
 
 
 @inner
-def _divide(lines, start, stop, peak):
+def _divide(lines, start, stop, peak, inverse):
     """Lines divided by the largest of them."""
+    for s in range(start, stop):
+        x = lines[s]
+        if s == start:
+            for r in range(len(peak)):
+                peak[r] = x[r]
+        else:
+            for r in range(len(peak)):
+                peak[r] = x[r] if x[r] > peak[r] else peak[r]
     for r in range(len(peak)):
-        peak[r] = 0.0
+        inverse[r] = 1.0 / peak[r] if peak[r] > _INVERTIBLE else 0.0
     for s in range(start, stop):
         x = lines[s]
         for r in range(len(peak)):
-            peak[r] = max(peak[r], x[r])
-    for s in range(start, stop):
-        x = lines[s]
-        for r in range(len(peak)):
-            x[r] = x[r] / peak[r] if peak[r] > 0.0 else 0.0
+            x[r] *= inverse[r]
 
 
 @inner
@@ -251,6 +214,67 @@ def _count(program, start, stop, turn, num_dims, fixed_counts, own_counts, sent_
 
 
 @inner
+def _meet_line(prefix, number, x, out, counted):
+    """Add how often an entry of a line is met; over all rows, how often it is."""
+    total = 0.0
+    if counted:
+        for r in range(len(out)):
+            met = number * prefix[r] * x[r]
+            out[r] += met
+            total += met
+    else:
+        for r in range(len(out)):
+            total += number * prefix[r] * x[r]
+    return total
+
+
+@inner
+def _meet_lines(prefix, number, x, y, x_out, y_out, x_counted, y_counted):
+    """Add how often an entry of two lines is met; over all rows, how often it is."""
+    total = 0.0
+    if x_counted and y_counted:
+        for r in range(len(x_out)):
+            met = number * prefix[r] * x[r] * y[r]
+            x_out[r] += met
+            y_out[r] += met
+            total += met
+    else:
+        for r in range(len(prefix)):
+            met = number * prefix[r] * x[r] * y[r]
+            total += met
+            if x_counted:
+                x_out[r] += met
+            if y_counted:
+                y_out[r] += met
+    return total
+
+
+@inner
+def _meet(
+    program, start, stop, turn, num_dims, fixed, own, sent, own_counts, sent_counts, fixed_counts, prefix, product, met
+):
+    """Tables of the innermost dimension are met where the loops stand, with the weight of a prefix."""
+    t = _first_line(program, start, stop)
+    if not 1 <= stop - t <= 2:
+        _multiply(program, start, stop, turn, num_dims, fixed, own, sent, product)
+        _times(met, prefix, product)
+        _count(program, start, stop, turn, num_dims, fixed_counts, own_counts, sent_counts, met)
+        return
+    number, at = _shared(program, start, t, turn, num_dims, fixed), _entry(program, t, turn, num_dims)
+    is_own, counted = program.place[t] == OWN, program.counted[t]
+    x, out = (own[at], own_counts[at]) if is_own else (sent[at], sent_counts[at])
+    if stop - t == 1:
+        total = _meet_line(prefix, number, x, out, counted)
+    else:
+        there = _entry(program, t + 1, turn, num_dims)
+        y, y_out = (own[there], own_counts[there]) if program.place[t + 1] == OWN else (sent[there], sent_counts[there])
+        total = _meet_lines(prefix, number, x, y, out, y_out, counted, program.counted[t + 1])
+    for f in range(start, t):
+        if program.counted[f]:
+            fixed_counts[_entry(program, f, turn, num_dims)] += total
+
+
+@inner
 def _joint_states(program, node, start, stop):
     size = 1
     for d in range(start, stop):
@@ -269,7 +293,7 @@ def _next(program, node, turn, num_dims):
 
 
 @part
-def _collect(program, fixed, own, sent, sums, product, turn):
+def _collect(program, fixed, own, sent, sums, product, numbers, turn):
     """Messages to the roots."""
     levels, sizes = program.levels, program.num_states
     for n in range(len(program.num_dims)):
@@ -281,14 +305,10 @@ def _collect(program, fixed, own, sent, sums, product, turn):
             _multiply(program, levels[n, 0], levels[n, kept + 1], turn, kept, fixed, own, sent, sent[s])
             if num_dims > kept:
                 for _ in range(_joint_states(program, n, kept, inner)):
-                    _fill(sums[inner], 0.0)
-                    for x in range(sizes[n, inner]):
-                        turn[inner] = x
-                        _add_product(
-                            program, levels[n, num_dims], levels[n, num_dims + 1],
-                            turn, num_dims, fixed, own, sent, product, sums[inner],
-                        )  # fmt: skip
-                    turn[inner] = 0
+                    _sum_states(
+                        program, levels[n, num_dims], levels[n, num_dims + 1], turn, num_dims, sizes[n, inner],
+                        fixed, own, sent, numbers, product, sums[inner],
+                    )  # fmt: skip
                     for d in range(inner - 1, kept - 1, -1):
                         _multiply(program, levels[n, d + 1], levels[n, d + 2], turn, d + 1, fixed, own, sent, product)
                         _plus_times(sums[d], product, sums[d + 1], turn[d] == 0)
@@ -298,11 +318,13 @@ def _collect(program, fixed, own, sent, sums, product, turn):
                         turn[d] = 0
                 _times(sent[s], sent[s], sums[kept])
             _next(program, n, turn, kept)
-        _divide(sent, start, start + num_sent, sent[program.scales[n]])
+        _divide(sent, start, start + num_sent, sent[program.scales[n]], product)
 
 
 @part
-def _distribute(program, fixed, own, sent, own_counts, sent_counts, fixed_counts, sums, products, prefixes, turn):
+def _distribute(
+    program, fixed, own, sent, own_counts, sent_counts, fixed_counts, sums, products, prefixes, numbers, turn
+):
     """From how often the entries of the messages of the roots are met, how often those of all tables are."""
     levels, sizes = program.levels, program.num_states
     for n in range(len(program.num_dims) - 1, -1, -1):
@@ -335,14 +357,16 @@ def _distribute(program, fixed, own, sent, own_counts, sent_counts, fixed_counts
                     for x in range(sizes[n, inner]):
                         turn[inner] = x
                         lo, hi = levels[n, num_dims], levels[n, num_dims + 1]
-                        _multiply(program, lo, hi, turn, num_dims, fixed, own, sent, products[inner])
-                        _times(prefixes[num_dims], prefixes[inner], products[inner])
-                        _count(
-                            program, lo, hi, turn, num_dims, fixed_counts, own_counts, sent_counts, prefixes[num_dims]
-                        )
-                        if inner > kept:
-                            _sum(sums[inner], products[inner], x == 0)
+                        _meet(
+                            program, lo, hi, turn, num_dims, fixed, own, sent, own_counts, sent_counts, fixed_counts,
+                            prefixes[inner], products[inner], prefixes[num_dims],
+                        )  # fmt: skip
                     turn[inner] = 0
+                    if inner > kept:
+                        _sum_states(
+                            program, levels[n, num_dims], levels[n, num_dims + 1], turn, num_dims, sizes[n, inner],
+                            fixed, own, sent, numbers, products[inner], sums[inner],
+                        )  # fmt: skip
                     for d in range(inner - 1, kept - 1, -1):
                         _times(prefixes[d + 1], prefixes[d + 1], sums[d + 1])
                         lo, hi = levels[n, d + 1], levels[n, d + 2]
@@ -393,7 +417,7 @@ def _find_weak(program, fixed, own, sent, floor, lowest, weak):
 
 
 @whole
-def collect(program, fixed, own, sent, room, turn, safe, weak):
+def collect(program, fixed, own, sent, room, numbers, turn, safe, weak):
     """Messages to the roots, of rows in several blocks.
 
     Args:
@@ -402,18 +426,19 @@ def collect(program, fixed, own, sent, room, turn, safe, weak):
         own: Lines of the tables that they do not, ``(blocks, num_entries, width)``.
         sent: ``(blocks, num_lines, width)``; evidence is read, messages and their scales are filled.
         room: Overwritten, ``(3, dimensions + 1, width)``.
+        numbers: Overwritten, one for every state of a dimension.
         turn: Overwritten, one for every dimension.
         safe: Whether no product can vanish in any row.
         weak: ``(blocks, width)``, set where one may.
     """
     for block in range(len(sent)):
-        _collect(program, fixed, own[block], sent[block], room[0], room[1, 0], turn)
+        _collect(program, fixed, own[block], sent[block], room[0], room[1, 0], numbers, turn)
         if not safe:
             _find_weak(program, fixed, own[block], sent[block], room[0, 0], room[1, 0], weak[block])
 
 
 @whole
-def distribute(program, fixed, own, sent, room, turn, own_counts, sent_counts, weights, fixed_counts):
+def distribute(program, fixed, own, sent, room, numbers, turn, own_counts, sent_counts, weights, fixed_counts):
     """Add up how often the entries of all tables are met, expected of rows of some weight.
 
     Args:
@@ -422,6 +447,7 @@ def distribute(program, fixed, own, sent, room, turn, own_counts, sent_counts, w
         own: Lines of the tables that they do not, ``(num_entries, width)`` of one block.
         sent: ``(num_lines, width)``, as ``collect`` left them.
         room: Overwritten, ``(3, dimensions + 1, width)``.
+        numbers: Overwritten, one for every state of a dimension.
         turn: Overwritten, one for every dimension.
         own_counts: Filled, as ``own``.
         sent_counts: Overwritten, as ``sent``.
@@ -440,17 +466,6 @@ def distribute(program, fixed, own, sent, room, turn, own_counts, sent_counts, w
             total += weights[r, k]
         for i in range(len(program.roots) - 1):
             sent_counts[program.messages[program.roots[i]], r] = total
-    _distribute(program, fixed, own, sent, own_counts, sent_counts, fixed_counts, room[0], room[1], room[2], turn)
-
-
-@whole
-def unload(counts, rows):
-    """Lines back to rows ``(rows, num_entries)``, which are filled."""
-    num, num_entries = rows.shape
-    for r in range(0, num - num % _TURNED, _TURNED):
-        for e in range(num_entries):
-            for k in range(r, r + _TURNED):
-                rows[k, e] = counts[e, k]
-    for r in range(num - num % _TURNED, num):
-        for e in range(num_entries):
-            rows[r, e] = counts[e, r]
+    _distribute(
+        program, fixed, own, sent, own_counts, sent_counts, fixed_counts, room[0], room[1], room[2], numbers, turn
+    )

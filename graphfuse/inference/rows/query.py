@@ -15,8 +15,8 @@ from ...evidence import Evidence
 from ...graph import FactorGraph
 from ...graph.clique_tree import clique_tree
 from ...logspace import logsumexp, subtract
-from ..lanes.engine import Lanes, Tables, collect, load
-from ..lanes.latest import Latest
+from ..lanes.engine import Lanes, collect
+from ..lanes.latest import Latest, Loaded
 from ..method import batch_shape, common_shape
 from ..posterior import Posterior
 from .engine import RowAnswer, answer_rows, expected_counts
@@ -25,9 +25,8 @@ from .tables import RowTables, Terms, observed_states, row_tables, split_terms, 
 
 WIDE = 4096  # joint states of all cliques, below which rows are learned faster side by side than one by one
 _FEW = 8  # targets that are learned with a sum of their own each
-_LATEST: Latest[Tables] = Latest()
+_LATEST = Latest()
 
-Count = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
 
 
@@ -149,7 +148,7 @@ class RowQuery:
             found = torch.from_numpy(lanes.log_values - np.where(peak > -np.inf, peak, 0.0))
             for rows, others in self._in_logs(lanes.weak, (name,)):
                 found[rows] = others.log_marginals[name].double()
-            table = self._differentiable(found.to(self._dtype), lanes.expected_counts, lanes.weak, name)
+            table = self._through(lanes, found.to(self._dtype), name)
             table = subtract(table, logsumexp(table, (1,)).unsqueeze(1))
             log_marginals[name] = table.reshape(*self._batch, size)
             num_in_logs = max(num_in_logs, int(lanes.weak.sum()))
@@ -162,47 +161,55 @@ class RowQuery:
             num_in_logs=num_in_logs,
         )
 
+    @cached_property
+    def _loaded(self) -> Loaded:
+        return _LATEST.load(self.graph, self._scoped, self._batch)
+
     def _lanes(self, target: str | None) -> Lanes:
-        terms, *flat = self._split
-        sources = [table for _, table in self._scoped]
-        tables = _LATEST.get(flat, lambda: load(self.graph, terms, *flat), sources, self.graph, terms)
-        hard = self.evidence.hard.items()
-        states = {name: states.expand(self._batch).reshape(-1).numpy() for name, states in hard}
-        return collect(self.graph, tables, states, target)
+        return collect(self.graph, self._loaded.tables, self.evidence.hard, target)
 
     def _sums(self, answer: RowAnswer | None) -> Tensor:
         """Log-partitions, differentiable in the tables."""
-        count: Count
         if self._side_by_side:
             lanes = self._lanes(None)
-            log_partition, weak, count = lanes.log_values[:, 0], lanes.weak, lanes.expected_counts
-        else:
-            answer = self._answer((), True) if answer is None else answer
-            log_partition, weak = answer.log_partition, answer.weak
-            query = self.graph, self._split[0], self._tables, self._states
-            settings = self.memory_budget, self.planning_seconds
+            found = self._completed(lanes.log_values[:, 0], lanes.weak)
+            return self._through(lanes, found.unsqueeze(1), None).reshape(self._batch)
+        answer = self._answer((), True) if answer is None else answer
+        found = self._completed(answer.log_partition, answer.weak)
+        return (self._row_by_row(found) if self._learned else found).reshape(self._batch)
 
-            def count(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-                return expected_counts(*query, weights, *settings)
-
+    def _completed(self, log_partition: np.ndarray, weak: np.ndarray) -> Tensor:
+        """Log-partitions ``(rows,)``, those of weak rows by the general rule."""
         found = torch.from_numpy(log_partition)
         for rows, others in self._in_logs(weak, ()):
             found[rows] = others.log_partition.double()
-        found = found.to(self._dtype)
-        if self._learned:
-            found = self._differentiable(found.unsqueeze(1), count, weak, None).squeeze(1)
-        return found.reshape(self._batch)
+        return found.to(self._dtype)
 
-    def _differentiable(self, found: Tensor, count: Count, weak: np.ndarray, target: str | None) -> Tensor:
-        """What was found ``(rows, num_asked)``, as a function of the tables."""
+    def _through(self, lanes: Lanes, found: Tensor, target: str | None) -> Tensor:
+        """What was found ``(rows, num_asked)``, as a function of the tables as they were laid out."""
+        loaded = self._loaded
 
-        def count_all(grad: Tensor) -> tuple[list[Tensor], Tensor]:
-            fixed, varying, beyond = count(np.ascontiguousarray(grad.double().numpy()))
+        def count(grad: Tensor) -> tuple[list[Tensor], Tensor]:
+            counts = lanes.expected_counts(grad.double().numpy())
+            return [torch.from_numpy(each) for each in counts], torch.from_numpy(lanes.weak)
+
+        def rule(logs: Sequence[Tensor], rows: Tensor | None) -> Tensor:
+            return self._in_general(target, loaded.tables.layout.tables(*logs), rows)
+
+        return Answered.apply(found, count, rule, *loaded.logs)
+
+    def _row_by_row(self, log_partition: Tensor) -> Tensor:
+        """Log-partitions ``(rows,)`` as a function of the tables."""
+        query = self.graph, self._split[0], self._tables, self._states
+
+        def count(grad: Tensor) -> tuple[list[Tensor], Tensor]:
+            weights = np.ascontiguousarray(grad.double().numpy())
+            fixed, varying, beyond = expected_counts(*query, weights, self.memory_budget, self.planning_seconds)
             grads = unsplit(self._scoped, self._batch, torch.from_numpy(fixed), torch.from_numpy(varying))
             return grads, torch.from_numpy(np.atleast_1d(beyond)).expand(len(grad))
 
-        rule = partial(self._in_general, target)
-        return Answered.apply(found, count_all, rule, *(table for _, table in self._scoped))
+        tables = [table for _, table in self._scoped]
+        return Answered.apply(log_partition.unsqueeze(1), count, partial(self._in_general, None), *tables).squeeze(1)
 
     def _in_general(self, target: str | None, tables: Sequence[Tensor], rows: Tensor | None) -> Tensor:
         """Log-partitions of some or all rows, with the target at each state, as a function of all tables."""
