@@ -2,7 +2,7 @@
 
 Twelve variables of four states on a chain, a star, a tree and a grid of 3 by 4; 1024 rows, half of their labels
 missing; the loss is log Z of the free graph minus log Z of the clamped one, forward and backward, float32, one thread,
-process CPU time, medians of nine in turns. Beside it the same contraction in logarithms by autograd, rows one by one in
+process CPU time, medians of 31 in turns. Beside it the same contraction in logarithms by autograd, rows one by one in
 compiled loops, and on the chain torch-struct and pytorch-crf, if they are installed. Potentials per variable come from
 rows; those of pairs are shared, or come from rows too. Gradients are compared in the same run. Then the growth with
 rows, states and width, the time of both passes over that of the forward one, and memory: what the process holds at most
@@ -95,7 +95,7 @@ def compare(shape: str, pairs: Pairs, per_row: bool) -> None:
 
 
 def measure(
-    steps: dict[str, Step], unary: Tensor, binary: Tensor, repeats: int = 9
+    steps: dict[str, Step], unary: Tensor, binary: Tensor, repeats: int = 31
 ) -> tuple[tuple[dict[str, float], dict[str, float]], dict[str, Tensor]]:
     """Milliseconds of both passes and of the forward one, by step, and gradients."""
     both: dict[str, list[float]] = {name: [] for name in steps}
