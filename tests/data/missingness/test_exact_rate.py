@@ -21,7 +21,7 @@ def masks(batch):
 def test_the_share_of_missing_entries_is_the_rate_up_to_rounding(num_modalities, num_rows, share, seed):
     rate = share * (num_modalities - 1) / num_modalities
     found = masks(ExactRate(rate).apply(rows(num_modalities, num_rows), torch.Generator().manual_seed(seed)))
-    assert int((~found).sum()) == round(rate * num_modalities * num_rows)
+    assert abs(int((~found).sum()) - rate * num_modalities * num_rows) <= 0.5 + 1e-9
     assert found.any(0).all()
 
 
