@@ -1,7 +1,6 @@
 """Probabilistic graphical-model fusion: predictions that stay right when modalities are missing."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .data import Dataset, ModalityBatch, drop_modalities, load
 from .evidence import Evidence
@@ -38,6 +37,7 @@ from .inference import (
 )
 from .learning import FitSettings, cross_fit, every_subset_nll, fit, joint_nll, random_subset_nll, target_nll
 from .networks import Network, read_evidence, read_network, write_network
+from .opened_late import opened_late
 from .potentials import (
     ConditionalPotential,
     CorrelatedScorePotential,
@@ -153,11 +153,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = opened_late(__name__, _LAZY, __all__)

@@ -11,11 +11,12 @@ import graphfuse
 
 ROOT = Path(graphfuse.__file__).parent
 
-GROUND = {"checks", "kept", "logspace", "tensor_checks", "threads"}
+GROUND = {"checks", "kept", "logspace", "opened_late", "tensor_checks", "threads"}
 MAY_IMPORT = {
     "checks": set(),
     "kept": set(),
     "logspace": set(),
+    "opened_late": set(),
     "tensor_checks": {"checks"},
     "threads": set(),
     "encoders": {*GROUND},
