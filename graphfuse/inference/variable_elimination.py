@@ -177,6 +177,7 @@ class VariableElimination(InferenceMethod):
 
         return self._descended(graph, terms(graph, log_potentials, evidence), LogSemiring(), drawn, num_samples)
 
+    @torch.no_grad()
     def _descended(
         self,
         graph: FactorGraph,

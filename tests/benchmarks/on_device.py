@@ -22,7 +22,7 @@ from tests.benchmarks.against_pyagrum import TARGETS, blocks, rows
 from tests.benchmarks.training_step import SHAPES, potentials, question
 
 NETWORKS = ("alarm", "hepar2", "child", "insurance", "win95pts", "hailfinder")
-LARGE = ("water", "andes")
+LARGE = ("water", "andes", "munin1")
 TURNS, WARM = 5, 2
 QUERIES = "    network  asked    rows  us/row float32  float64   GB  processor us/row    float32    float64"
 

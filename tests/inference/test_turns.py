@@ -95,3 +95,5 @@ def test_rows_whose_gradient_is_wanted_are_refused_where_they_do_not_fit_togethe
         _ = infer(CLIQUE, tables, method=short).log_partition
     with torch.no_grad():
         assert infer(CLIQUE, tables, method=short).log_partition.shape == (9,)
+    best, expected = decode(CLIQUE, tables, method=short), decode(CLIQUE, tables)  # which have no gradient
+    assert all(torch.equal(best[name], states) for name, states in expected.items())
