@@ -25,6 +25,7 @@ from .graph import (
     tree,
 )
 from .inference import (
+    Conditioning,
     Enumeration,
     InferenceMethod,
     Plan,
@@ -89,6 +90,7 @@ _LAZY = {  # scikit-learn is loaded when one of these is first used
 __all__ = [
     "AveragedEncoder",
     "ConditionalPotential",
+    "Conditioning",
     "CorrelatedScorePotential",
     "Dataset",
     "EarlyFusion",

@@ -1,5 +1,6 @@
 """Algorithms on tables: exact marginals, most probable assignments and samples of a factor graph."""
 
+from .conditioning import Conditioning
 from .enumeration import Enumeration
 from .method import InferenceMethod
 from .plan import Plan
@@ -8,6 +9,7 @@ from .queries import decode, infer, log_score, sample
 from .variable_elimination import VariableElimination
 
 __all__ = [
+    "Conditioning",
     "Enumeration",
     "InferenceMethod",
     "Plan",
