@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "decisions": {*GROUND, "inference", "evaluation"},
     "explanations": {*GROUND, "evidence", "graph", "data", "potentials", "inference", "fusion", "decisions"},
     "estimators": {
-        *(*GROUND, "encoders", "graph", "data", "potentials", "fusion", "learning", "evaluation", "explanations"),
+        *(*GROUND, "encoders", "graph", "evidence", "data", "potentials", "inference", "fusion", "learning"),
+        *("evaluation", "explanations"),
     },
     "figures": {"checks", "graph", "fusion"},
     "pages": {"checks"},

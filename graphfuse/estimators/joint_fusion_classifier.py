@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ..checks import check_known, check_type, check_unique, invalid, listed
-from ..data import ModalityBatch, random_subsets
+from ..data import ModalityBatch
 from ..data.frames import is_frame
 from ..fusion import GraphFusion
 from ..fusion.best_assignment import best_assignment
@@ -21,7 +21,8 @@ from ..fusion.prevalence import with_prevalence
 from ..graph import Variable
 from ..learning.sample_weights import weights_of_rows
 from .base import ModalityEstimator, draw_seed
-from .counted_rows import CountedRows, counted_rows
+from .combinations import COMBINATION, Combinations, labels_of, most_probable, shared_combinations
+from .counted_rows import counted_rows
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities
 from .label_table import (
@@ -34,14 +35,14 @@ from .label_table import (
     states_of,
 )
 from .prevalence import checked_prevalence
-from .target_experts import ALL_COLUMNS, TargetExperts
+from .target_experts import TargetExperts
 from .target_graphs import Edge, edge_gains, joint_model, ranked_edges
+from .target_scores import cross_fitted_targets, sources_of, together, with_targets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SUBSETS_PER_ROW = 4  # of its modalities, under which each training row is seen: as it came, at random, none
-_SUBSETS_TO_CHOOSE = 2  # that serve while numbers of edges are compared
+_SUBSETS_TO_CHOOSE = 2  # that serve while graphs are compared
 _FIT: dict[str, Any] = {"max_steps": 60, "tolerance": 1e-6}
 _PSEUDO_COUNT = 0.5  # rows of each class that the frequencies of a target begin with
 
@@ -53,8 +54,10 @@ class JointFusionClassifier(ModalityEstimator):
     ``FusionClassifier``, and their scores speak through a ``CorrelatedScorePotential``. Edges between targets hold how
     diagnoses go together, and, by modality, what of this the scores say already: so they count for much where little is
     seen. All is fitted together by the exact joint conditional likelihood of the known labels, under random subsets of
-    the modalities and none; unknown labels are summed out. A row without any modality gets the joint prior. The
-    out-of-fold scores of the training rows are kept, for ``with_edges``.
+    the modalities and none; unknown labels are summed out. A row without any modality gets the joint prior. Whole
+    combinations of labels that training rows share may speak as well: the states of a latent variable, with experts of
+    its own, of which each adds to the weight of one joint assignment. The out-of-fold scores of the training rows are
+    kept, for ``with_edges``.
 
     Args:
         modalities: As for ``FusionClassifier``.
@@ -66,6 +69,9 @@ class JointFusionClassifier(ModalityEstimator):
             tree, or all that exact inference answers quickly.
         hierarchy: By child its parent, targets of two classes: the second class of the child (sorted, as in
             ``classes_``) implies the second class of the parent, and no other joint state is possible.
+        combinations: Whether combinations of labels that two training rows or more share, of three targets or more,
+            speak as well. None lets the likelihood of held-out training rows say where edges are learned, and is no
+            where they are given.
         joint_encoder: A classifier that reads the columns of all tables side by side, one more expert of rows with two
             modalities or more. ``"default"`` is a linear one over the modalities without encoders of their own; None is
             none.
@@ -77,7 +83,9 @@ class JointFusionClassifier(ModalityEstimator):
         modalities_: Names of the modalities.
         experts_: By target its fitted ``TargetExperts``.
         edges_: The pairs of targets that have an edge, in the order in which they were taken.
-        losses_: By number of edges that was compared, the mean joint negative log-likelihood of held-out rows, in nats.
+        combinations_: The combinations that speak, a row each with the columns of y; none if they do not.
+        losses_: By graph that was compared, such as ``"3 edges"`` and ``"3 edges and combinations"``, the mean joint
+            negative log-likelihood of held-out rows, in nats.
         graph_: The factor graph; its variables are named as the columns of y, as text.
         model_: The fitted ``GraphFusion`` over scores.
 
@@ -92,7 +100,8 @@ class JointFusionClassifier(ModalityEstimator):
         [[False, False], [True, False]]
 
     Reference: Lafferty, McCallum and Pereira (2001), Conditional random fields; Ghamrawi and McCallum (2005),
-    Collective multi-label classification.
+    Collective multi-label classification; Rother, Kohli, Feng and Jia (2009), Minimizing sparse higher order energy
+    functions of discrete variables (the combinations).
     """
 
     def __init__(
@@ -103,6 +112,7 @@ class JointFusionClassifier(ModalityEstimator):
         hierarchy: Mapping[Any, Any] | None = None,
         joint_encoder: Any = "default",
         random_state: Any = None,
+        combinations: bool | None = None,
     ) -> None:
         self.modalities = modalities
         self.encoders = encoders
@@ -110,6 +120,7 @@ class JointFusionClassifier(ModalityEstimator):
         self.hierarchy = hierarchy
         self.joint_encoder = joint_encoder
         self.random_state = random_state
+        self.combinations = combinations
 
     def fit(self, X: Any, y: pd.DataFrame, sample_weight: Any = None, groups: Any = None) -> JointFusionClassifier:
         """Fit the experts of every target, choose the edges, and fit the graph.
@@ -149,17 +160,30 @@ class JointFusionClassifier(ModalityEstimator):
         rows = np.flatnonzero(np.any([each >= 0 for each in states.values()], axis=0))
         batch, states = batch[rows], {name: each[rows] for name, each in states.items()}
         counted = counted.some(rows)
+        check_type("combinations", self.combinations, (bool, type(None)), "be True, False, or None to choose")
         generator = self._begin(batch)
-        subsets, alike = self._cross_fitted(batch, states, counted, generator), np.zeros(len(rows), dtype=np.int64)
-        scored = ScoredRows(subsets, alike, counted.sample_weight, counted.groups)
         self._frequencies = {
             name: self._frequencies_of(name, each, counted.sample_weight) for name, each in states.items()
         }
+        self._combinations: Combinations | None = None
+        if self.combinations or (self.combinations is None and given is None):
+            self._combinations = shared_combinations(states, self._frequencies, counted.sample_weight)
+        told = {} if self._combinations is None else {COMBINATION: self._combinations.of_rows}
+        self.experts_, subsets = cross_fitted_targets(
+            self.encoders, self.joint_encoder, batch, states | told, counted, generator
+        )
+        self._experts_of_combinations = self.experts_.pop(COMBINATION, None)
+        subsets, alike = [with_targets(each, states) for each in subsets], np.zeros(len(rows), dtype=np.int64)
+        scored = ScoredRows(subsets, alike, counted.sample_weight, counted.groups)
         self._training_rows = scored
         self._prevalences: dict[Any, np.ndarray] = {}
-        self.losses_: dict[int, float] = {}
+        self.losses_: dict[str, float] = {}
+        seed = draw_seed(generator)
         if given is None:
-            given = self._learned_edges(scored, states, draw_seed(generator))
+            given = self._learned_edges(scored, states, seed)
+        if self.combinations is None and self._combinations is not None:
+            self._choose_combinations(scored, given, seed)
+        self.combinations_ = labels_of(self._combinations, self.classes_)
         self._fit_graph(given)
         return self
 
@@ -281,8 +305,12 @@ class JointFusionClassifier(ModalityEstimator):
 
     def predict_joint(self, X: Any) -> pd.DataFrame:
         """The most probable labels of all targets of each row together, the joint MAP: what gets most rows right."""
+        scored = self._scored(X)
         with torch.no_grad():
-            found = best_assignment(self.model_, self._scored(X))
+            if self._combinations is None:
+                found = best_assignment(self.model_, scored)
+            else:
+                found = most_probable(self.model_, scored, self._combinations)
         return self._labels(X, {name: found[str(name)].numpy() for name in self.targets_})
 
     def joint_log_likelihood(self, X: Any, y: pd.DataFrame) -> np.ndarray:
@@ -300,7 +328,7 @@ class JointFusionClassifier(ModalityEstimator):
         scored = self._scored(X)
         states = states_of(checked_table(y, len(scored)), self.classes_)
         with torch.no_grad():
-            return self.model_.log_likelihood(_with_targets(scored, states)).numpy()
+            return self.model_.log_likelihood(with_targets(scored, states)).numpy()
 
     def score(self, X: Any, y: pd.DataFrame) -> float:
         """The share of rows all of whose known labels ``predict_joint`` gets right (subset accuracy)."""
@@ -322,13 +350,19 @@ class JointFusionClassifier(ModalityEstimator):
 
     def _scored(self, X: Any) -> ModalityBatch:
         batch = self._new_rows(X)
-        return _together(batch, {name: each.say(batch) for name, each in self.experts_.items()})
+        return together(batch, {name: each.say(batch) for name, each in self._every_expert().items()})
+
+    def _every_expert(self) -> dict[Any, TargetExperts]:
+        """The experts of the targets, and, last, those of combinations that speak."""
+        last = self._experts_of_combinations
+        return self.experts_ if last is None else self.experts_ | {COMBINATION: last}
 
     def _fit_graph(self, edges: list[Edge]) -> None:
         """Fit the graph with these edges to the scores of the training rows."""
         rows = self._training_rows
         self.edges_ = edges
-        self.model_ = trained(self._candidate(edges), rows, np.arange(len(rows.states)), _nothing, **_FIT).eval()
+        candidate = self._candidate(edges, self._combinations)
+        self.model_ = trained(candidate, rows, np.arange(len(rows.states)), _nothing, **_FIT).eval()
         self.graph_ = self.model_.graph
 
     def _set_prevalences(self) -> None:
@@ -352,42 +386,6 @@ class JointFusionClassifier(ModalityEstimator):
         counts = shown + _PSEUDO_COUNT
         return counts / counts.sum()
 
-    def _cross_fitted(
-        self,
-        batch: ModalityBatch,
-        states: Mapping[Any, np.ndarray],
-        counted: CountedRows,
-        generator: torch.Generator,
-    ) -> list[ModalityBatch]:
-        """The rows under each subset of their modalities: what the experts of every target say out of fold.
-
-        A row that does not know a label was shown to no expert of it, so all of them may speak of it, if they were
-        shown no other row of its group.
-        """
-        drawn = [random_subsets(batch, generator).present for _ in range(_SUBSETS_PER_ROW - 2)]
-        none = {name: torch.zeros_like(mask) for name, mask in batch.present.items()}
-        kept = [dict(batch.present), *drawn, none]
-        self.experts_ = {}
-        said: list[dict[Any, ModalityBatch]] = [{} for _ in kept]
-        for name, known in states.items():
-            rows, others = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
-            subsets = [{modality: mask[rows] for modality, mask in each.items()} for each in kept]
-            experts = TargetExperts(self.encoders, self.joint_encoder, subsets, draw_seed(generator))
-            shown = counted.some(rows)
-            self.experts_[name] = experts.fit(batch[rows], known[rows], shown.sample_weight, shown.groups)
-            speak = torch.from_numpy(_strangers(counted, rows, others))
-            for i, each in enumerate(kept):
-                new = experts.say(
-                    batch[others].keep({modality: mask[others] & speak for modality, mask in each.items()})
-                )
-                order = np.argsort(np.concatenate([rows, others]))
-                found = _stacked(experts.scored_[i], new)[order]
-                first = said[0].get(name, found)  # no subset changes what one modality says: held once for all
-                alike = {source: first.inputs[source] for source in experts.sources_}
-                said[i][name] = ModalityBatch({**found.inputs, **alike}, found.present)
-            experts.subsets, experts.scored_ = (), []
-        return [_with_targets(_together(batch.keep(each), by), states) for each, by in zip(kept, said, strict=True)]
-
     def _learned_edges(self, scored: ScoredRows, states: Mapping[Any, np.ndarray], seed: int) -> list[Edge]:
         variables, always = self._variables(), [(str(a), str(b)) for a, b in self._hierarchy.items()]
         alone = self._candidate([])
@@ -402,14 +400,28 @@ class JointFusionClassifier(ModalityEstimator):
         ranked, num_tree = ranked_edges(variables, gains, always)
         by_name = {str(name): name for name in self.targets_}
         edges = [(by_name[a], by_name[b]) for a, b in ranked]
-        few = replace(scored, subsets=scored.subsets[:_SUBSETS_TO_CHOOSE])
-        for count in sorted({0, num_tree, len(edges)}):
-            candidate = self._candidate(edges[:count])
-            self.losses_[count] = held_out_losses([candidate], few, seed, _nothing)[candidate.name]
-        return edges[: min(self.losses_, key=lambda count: self.losses_[count])]
+        counts = sorted({0, num_tree, len(edges)})
+        losses = [self._held_out_loss(self._candidate(edges[:count]), scored, seed) for count in counts]
+        return edges[: counts[int(np.argmin(losses))]]
 
-    def _candidate(self, edges: Sequence[Edge]) -> Candidate:
-        groups = {str(name): _groups(str(name), each) for name, each in self.experts_.items()}
+    def _choose_combinations(self, scored: ScoredRows, edges: Sequence[Edge], seed: int) -> None:
+        """Keep the combinations where the graph with them makes the labels of held-out rows more likely."""
+        alone, beside = self._candidate(edges), self._candidate(edges, self._combinations)
+        known = self.losses_.get(alone.name)
+        loss = self._held_out_loss(alone, scored, seed) if known is None else known
+        if not self._held_out_loss(beside, scored, seed) < loss:
+            self._combinations = self._experts_of_combinations = None
+            self._training_rows = replace(scored, subsets=[each.select(alone.sources) for each in scored.subsets])
+
+    def _held_out_loss(self, candidate: Candidate, scored: ScoredRows, seed: int) -> float:
+        few = replace(scored, subsets=scored.subsets[:_SUBSETS_TO_CHOOSE])
+        [loss] = held_out_losses([candidate], few, seed, _nothing).values()
+        self.losses_[candidate.name] = loss
+        return loss
+
+    def _candidate(self, edges: Sequence[Edge], combinations: Combinations | None = None) -> Candidate:
+        experts = self.experts_ if combinations is None else self._every_expert()
+        groups = {str(name): sources_of(str(name), each) for name, each in experts.items()}
         make = partial(
             joint_model,
             self._variables(),
@@ -418,49 +430,15 @@ class JointFusionClassifier(ModalityEstimator):
             list(self.modalities_),
             [(str(a), str(b)) for a, b in edges],
             {str(child): str(parent) for child, parent in self._hierarchy.items()},
+            combinations,
         )
         names = [*self.modalities_, *(name for each in groups.values() for name in each)]
         check_unique("the names of modalities and of scores", names)
-        return Candidate(f"{len(edges)} edges", make, tuple(names))
+        name = f"{len(edges)} edges" + ("" if combinations is None else " and combinations")
+        return Candidate(name, make, tuple(names))
 
     def _variables(self) -> list[Variable]:
         return [Variable(str(name), len(labels)) for name, labels in self.classes_.items()]
-
-
-def _groups(target: str, experts: TargetExperts) -> dict[str, str]:
-    """By source of one target, as the graph knows it, the modality that it reads, or itself."""
-    names = [*experts.sources_, *([] if experts.joint_ is None else [ALL_COLUMNS])]
-    return {f"{source} of {target!r}": experts.sources_.get(source, source) for source in names}
-
-
-def _together(batch: ModalityBatch, said: Mapping[Any, ModalityBatch]) -> ModalityBatch:
-    """The scores of all targets, and, by modality, which rows have it."""
-    nothing = torch.zeros(len(batch), 1, dtype=torch.float64)
-    inputs, present = dict.fromkeys(batch.modalities, nothing), dict(batch.present)
-    for name, each in said.items():
-        inputs |= {f"{source} of {str(name)!r}": values for source, values in each.inputs.items()}
-        present |= {f"{source} of {str(name)!r}": mask for source, mask in each.present.items()}
-    return ModalityBatch(inputs, present)
-
-
-def _with_targets(scored: ModalityBatch, states: Mapping[Any, np.ndarray]) -> ModalityBatch:
-    targets = {str(name): torch.from_numpy(each) for name, each in states.items()}
-    return ModalityBatch(scored.inputs, scored.present, targets)
-
-
-def _stacked(first: ModalityBatch, second: ModalityBatch) -> ModalityBatch:
-    """The rows of one batch, then those of another."""
-    return ModalityBatch(
-        {name: torch.cat([values, second.inputs[name]]) for name, values in first.inputs.items()},
-        {name: torch.cat([mask, second.present[name]]) for name, mask in first.present.items()},
-    )
-
-
-def _strangers(counted: CountedRows, shown: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of the other rows belong to no group that was shown, bool ``(others,)``."""
-    if counted.groups is None:
-        return np.ones(len(others), dtype=bool)
-    return ~np.isin(counted.groups[others], counted.groups[shown])
 
 
 def _index(X: Any) -> Any:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from ..fusion import GraphFusion
 from ..graph import Factor, FactorGraph, Variable
 from ..graph.clique_tree import clique_tree
+from ..inference import Conditioning, VariableElimination
 from ..potentials import CorrelatedScorePotential, JointPotential, Potential, ScorePotential, TablePotential
+from .combinations import COMBINATION, Combinations
 
 Edge = tuple[str, str]
 
@@ -52,16 +54,18 @@ def joint_model(
     modalities: Sequence[str],
     edges: Sequence[Edge],
     hierarchy: Mapping[str, str],
+    combinations: Combinations | None = None,
 ) -> GraphFusion:
     """The graph over the targets with its potentials where training starts, double precision.
 
     Args:
         targets: Variables.
         frequencies: By target its class frequencies ``(num_states,)``, where its prior starts.
-        sources: By target, the sources of its scores and the group of each.
+        sources: By target, and for ``COMBINATION`` if there are some, the sources of its scores and the group of each.
         modalities: Sources whose presence the edges are told.
         edges: Pairs of targets with tables.
         hierarchy: By child its parent, both of two states; the child's second state implies the parent's second.
+        combinations: Combinations of labels that speak as well, through a latent variable; None without.
     """
     states = {target.name: target.num_states for target in targets}
     factors, potentials = [], {}
@@ -80,7 +84,16 @@ def joint_model(
     for child, parent in hierarchy.items():
         forbidden = TablePotential(torch.tensor([[0.0, 0.0], [-inf, 0.0]])).requires_grad_(False)
         add(f"{child!r} implies {parent!r}", (child, parent), forbidden)
-    return GraphFusion(FactorGraph(targets, factors), potentials, list(states)).double()
+    if combinations is None:
+        return GraphFusion(FactorGraph(targets, factors), potentials, list(states)).double()
+    latent = Variable(COMBINATION, len(combinations.states) + 1)
+    add("prior of combinations", (COMBINATION,), TablePotential(combinations.log_prior))
+    add("scores of combinations", (COMBINATION,), _said(latent.num_states, sources[COMBINATION]))
+    for i, (name, num_states) in enumerate(states.items()):
+        pinned = TablePotential(combinations.pinned(i, num_states)).requires_grad_(False)
+        add(f"{name!r} in combinations", (COMBINATION, name), pinned)
+    graph = FactorGraph([*targets, latent], factors)
+    return GraphFusion(graph, potentials, list(states), Conditioning(COMBINATION, VariableElimination())).double()
 
 
 def _said(num_states: int, groups: Mapping[str, str]) -> Potential | JointPotential:

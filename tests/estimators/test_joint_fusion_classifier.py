@@ -86,7 +86,11 @@ def test_learned_edges_join_what_errs_together_and_make_new_rows_more_likely():
     X, y = rows(1, 400)
     alone, together = fitted(edges=()), fitted()
     assert ("flu", "fever") in together.edges_
-    assert together.losses_[len(together.edges_)] == min(together.losses_.values()) < together.losses_[0]
+    assert (
+        together.losses_[f"{len(together.edges_)} edges"]
+        == min(together.losses_.values())
+        < together.losses_["0 edges"]
+    )
     assert together.joint_log_likelihood(X, y).mean() > alone.joint_log_likelihood(X, y).mean() + 0.1
 
 
@@ -302,7 +306,9 @@ def test_edges_are_learned_by_the_weights():
     for heavy, pair in ((early, ("flu", "fever")), (~early, ("flu", "rash"))):
         model = quick().fit(X, y, np.where(heavy, 1.0, 0.05))
         assert model.edges_[0] == pair
-        assert model.losses_[0] - model.losses_[2] > 0.5 * np.log(2)  # of log(2), which one edge tells of heavy rows
+        assert model.losses_["0 edges"] - model.losses_["2 edges"] > 0.5 * np.log(
+            2
+        )  # of log(2), which one edge tells of heavy rows
 
 
 def test_the_gain_of_an_edge_takes_integer_weights_for_repeated_rows():
@@ -360,7 +366,7 @@ def test_rows_of_one_group_do_not_make_held_out_rows_look_better():
     X, y, groups = visits()
     alone, together = (quick(encoders=ByHeart()).fit(X, y, groups=each) for each in (None, groups))
     chance = 2 * np.log(2)
-    assert alone.losses_[0] < 0.5 * chance  # what others of the same person gave away
+    assert alone.losses_["0 edges"] < 0.5 * chance  # what others of the same person gave away
     assert min(together.losses_.values()) > 0.95 * chance
 
 
