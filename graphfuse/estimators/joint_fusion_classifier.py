@@ -62,7 +62,7 @@ class JointFusionClassifier(ModalityEstimator):
     Args:
         modalities: As for ``FusionClassifier``.
         encoders: As for ``FusionClassifier``, clones for every target; those left out, and all if None, are linear, a
-            ``TabularEncoder``.
+            ``TabularEncoder``, beside which a ``KernelEncoder`` reads tables for combinations.
         edges: Pairs of targets that depend on each other beyond what is seen; an empty list for none, which leaves one
             classifier a target. None learns them: pairs are ranked by how far the errors of both go together, the
             maximum spanning tree first, and the likelihood of held-out training rows says whether none is taken, the
@@ -170,7 +170,7 @@ class JointFusionClassifier(ModalityEstimator):
             self._combinations = shared_combinations(states, self._frequencies, counted.sample_weight)
         told = {} if self._combinations is None else {COMBINATION: self._combinations.of_rows}
         self.experts_, subsets = cross_fitted_targets(
-            self.encoders, self.joint_encoder, batch, states | told, counted, generator
+            self.encoders, self.joint_encoder, batch, states | told, counted, generator, told
         )
         self._experts_of_combinations = self.experts_.pop(COMBINATION, None)
         subsets, alike = [with_targets(each, states) for each in subsets], np.zeros(len(rows), dtype=np.int64)

@@ -15,8 +15,9 @@ from ..data import ModalityBatch
 from ..fusion import FusionModel
 from ..learning import EncoderEnsemble, cross_fit
 from .base import FusionEstimator, draw_seed, encoded
+from .experts import default_experts
 from .inputs import encoder_inputs
-from .joint_expert import JointExpert, cross_fit_jointly, readable
+from .joint_expert import JointExpert, cross_fit_jointly, num_columns, readable
 from .module_encoder import ModuleEncoder
 from .score_graphs import independent_scores
 from .tabular_encoder import TabularEncoder
@@ -34,6 +35,8 @@ class TargetExperts(FusionEstimator):
             where several modalities are tables without encoders of their own, None is none.
         subsets: By modality, which training rows keep it, bool ``(rows,)``, one mapping a subset; the first are the
             rows as they came.
+        several: Whether a modality without an encoder gets experts of several kinds, as for ``FusionClassifier``, and
+            not a linear one alone.
         random_state: Seed of folds.
 
     Attributes:
@@ -49,12 +52,14 @@ class TargetExperts(FusionEstimator):
         joint_encoder: Any = "default",
         subsets: Sequence[Mapping[str, Tensor]] = (),
         random_state: Any = None,
+        several: bool = False,
     ) -> None:
         self.modalities = None
         self.encoders = encoders
         self.joint_encoder = joint_encoder
         self.subsets = subsets
         self.random_state = random_state
+        self.several = several
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> TargetExperts:
         """Fit the experts; the arguments are those of ``FusionClassifier.fit``."""
@@ -76,7 +81,7 @@ class TargetExperts(FusionEstimator):
         sample_weight: np.ndarray | None = None,
         groups: np.ndarray | None = None,
     ) -> FusionModel:
-        experts, seed = self._unfitted_experts(generator), draw_seed(generator)
+        experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
         scores, present, self.encoders_, self.sources_ = {}, {}, {}, {}
         for (source, modality), encoder in sorted(experts.items(), key=lambda item: item[0]):
             scores[source], self.encoders_[source] = cross_fit(
@@ -107,7 +112,7 @@ class TargetExperts(FusionEstimator):
             self.scored_ = [_beside(*each) for each in zip(self.scored_, said, speaks, strict=True)]
         return independent_scores(self._target(), self.scored_[0].modalities)
 
-    def _unfitted_experts(self, generator: torch.Generator) -> dict[tuple[str, str], Any]:
+    def _unfitted_experts(self, batch: ModalityBatch, generator: torch.Generator) -> dict[tuple[str, str], Any]:
         """By source and the modality that it reads, an unfitted classifier."""
         given = self.encoders if isinstance(self.encoders, Mapping) else dict.fromkeys(self.modalities_, self.encoders)
         for name in given:
@@ -116,6 +121,8 @@ class TargetExperts(FusionEstimator):
         for modality in self.modalities_:
             argument = f"encoders[{modality!r}]" if isinstance(self.encoders, Mapping) else "encoders"
             encoder = given.get(modality)
+            if encoder is None and self.several:
+                encoder = default_experts(num_columns(batch, modality), len(self.classes_))
             if not isinstance(encoder, Mapping):
                 found[modality, modality] = self._encoder(argument, encoder, [modality], seed)
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ def cross_fitted_targets(
     states: Mapping[Any, np.ndarray],
     counted: CountedRows,
     generator: torch.Generator,
+    several: Collection[Any] = (),
 ) -> tuple[dict[Any, TargetExperts], list[ModalityBatch]]:
     """The fitted experts of every target, and what they say of each row out of fold, under subsets of its modalities.
 
@@ -36,6 +37,7 @@ def cross_fitted_targets(
         states: By target the state of every row, -1 where it is unknown ``(rows,)``.
         counted: How much the rows count, and what they belong to.
         generator: Of subsets and folds.
+        several: Targets whose modalities get experts of several kinds where they have no encoder.
     """
     drawn = [random_subsets(batch, generator).present for _ in range(_SUBSETS_PER_ROW - 2)]
     none = {name: torch.zeros_like(mask) for name, mask in batch.present.items()}
@@ -45,7 +47,7 @@ def cross_fitted_targets(
     for name, known in states.items():
         rows, others = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
         subsets = [{modality: mask[rows] for modality, mask in each.items()} for each in kept]
-        experts = TargetExperts(encoders, joint_encoder, subsets, draw_seed(generator))
+        experts = TargetExperts(encoders, joint_encoder, subsets, draw_seed(generator), name in several)
         shown = counted.some(rows)
         fitted[name] = experts.fit(batch[rows], known[rows], shown.sample_weight, shown.groups)
         speak = torch.from_numpy(_strangers(counted, rows, others))
