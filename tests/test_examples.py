@@ -87,6 +87,7 @@ def test_the_image_text_network_stands_beside_graph_fusion_with_either_side_miss
     assert (tmp_path / "results" / "image_text_breast_cancer.md").exists()
 
 
+@pytest.mark.slow
 def test_the_neural_example_prints_one_row_per_model(tmp_path):
     done = run("neural_encoders.py", "--epochs", "1", "--seeds", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_experiment_prints_a_row_per_model_and_writes_the_same_table(tmp_path):
     arguments = (
         "--disorders",

@@ -78,6 +78,7 @@ def test_em_from_signals_alone_comes_near_the_truth_and_nearer_than_the_prior(sc
     assert mean_kl(true, found) < 0.3 * mean_kl(true, problem.true_posterior(nothing))
 
 
+@pytest.mark.slow
 def test_the_experiment_writes_the_table_that_it_prints(script, tmp_path, monkeypatch, capsys):
     arguments = ["--networks", "child", "--models", "prior", "--rows", "500", "--tests", "100", "--passes", "1"]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments, "--out", str(tmp_path)])
