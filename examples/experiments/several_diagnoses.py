@@ -9,10 +9,10 @@ labels are all right, by the joint decision; `Hamming` the share of single label
 Binary relevance, classifier chain and powerset are logistic regressions of scikit-learn with its default strength on
 scaled columns, text one-hot: one for each label alone; one for each label given those before it; one for whole
 combinations, which gives one twentieth to the product of the frequencies, since it has never seen some combinations.
-`no edges` and `edges learned` are JointFusionClassifier with its default experts, the latter with all defaults: combinations
-of labels speak as well where held-out training rows say so. `half of the labels` hides each training label at random,
-half of them. With `only` a modality, all others of the test rows are missing; the three
-regressions, which refuse that, then get the mean of a column.
+`no edges` and `edges learned` are JointFusionClassifier with its default experts, the latter with all defaults:
+combinations of labels speak as well where held-out training rows say so. `half of the labels` hides each training label
+at random, half of them. With `only` a modality, all others of the test rows are missing; the three regressions, which
+refuse that, then get the mean of a column.
 """
 
 from __future__ import annotations

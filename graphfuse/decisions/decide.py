@@ -17,6 +17,8 @@ from .loss import checked_loss
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+_SAME = 1e-3  # how close to one the sum of probabilities is
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:
@@ -43,13 +45,15 @@ def decide(log_probs: Tensor, loss: ArrayLike | Tensor) -> Decision:
     To abstain is one more action: ``with_referral`` adds it to a loss.
 
     Args:
-        log_probs: Log-probabilities ``(*batch, num_states)`` in nats.
+        log_probs: Normalized log-probabilities ``(*batch, num_states)`` in nats; all ``-inf`` in a row that is
+            impossible.
         loss: What each action costs in each state, ``(num_actions, num_states)``, in any one unit; gains are negative.
 
     Raises:
         TypeError: If ``log_probs`` is no floating-point tensor.
         ValueError: If the loss has another number of states, no action, or an entry that is not finite, or
-            ``log_probs`` has no dimension, or is ``nan`` or ``inf``.
+            ``log_probs`` has no dimension, is ``nan`` or ``inf``, or a row of it is not normalized, as probabilities
+            without their logarithm are not.
 
     Example:
         >>> log_probs = torch.tensor([[0.95, 0.05], [0.6, 0.4]]).log()
@@ -64,6 +68,11 @@ def decide(log_probs: Tensor, loss: ArrayLike | Tensor) -> Decision:
     check_log_values("log_probs", log_probs)
     if not log_probs.ndim or not log_probs.shape[-1]:
         raise invalid("log_probs", "have shape (*batch, num_states) with at least one state", tuple(log_probs.shape))
+    totals = log_probs.detach().exp().sum(-1)
+    odd = ((totals - 1).abs() > _SAME) & log_probs.isfinite().any(-1)
+    if bool(odd.any()):
+        must = "be normalized log-probabilities, whose exponentials sum to 1 (of probabilities, take the logarithm)"
+        raise invalid("log_probs", must, f"a sum of {float(totals[odd].flatten()[0]):.4g}")
     table = checked_loss(loss, (log_probs.shape[-1],))
     return _decision(log_probs, table)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import check_count, invalid
+from ..checks import check_count, invalid, listed
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike
 
 _SAME = 1e-12  # how close two probabilities are that are taken for one threshold
@@ -23,15 +26,42 @@ def checked_loss(loss: ArrayLike | Tensor, shape: tuple[int, ...]) -> Tensor:
         shape: States of the variables that it depends on.
 
     Raises:
+        TypeError: If it is no array of numbers.
         ValueError: If it has another shape, no action, or an entry that is not finite.
     """
-    found = torch.as_tensor(loss, dtype=torch.float64)
+    found = _numbers(loss)
     if found.ndim != 1 + len(shape) or found.shape[1:] != shape or not len(found):
         expected = ", ".join(["num_actions", *map(str, shape)])
         raise invalid("loss", f"have shape ({expected}) with at least one action", tuple(found.shape))
     if not bool(found.isfinite().all()):
         raise invalid("loss", "be finite", float(found[~found.isfinite()][0]))
     return found
+
+
+def named_loss(loss: ArrayLike | Tensor | pd.DataFrame, labels: Sequence[Any]) -> tuple[Tensor, list[Any]]:
+    """A loss as float64 ``(num_actions, num_states)``, its states in the order of the labels, and names of its actions.
+
+    The columns of a DataFrame are the labels, in any order, or numbered from 0 on; its index names the actions. Actions
+    of an array are positions.
+
+    Args:
+        loss: In any one unit, the higher the worse.
+        labels: Of the states.
+
+    Raises:
+        TypeError: If it is no array of numbers.
+        ValueError: If it has other columns or another shape, no action, or an entry that is not finite.
+    """
+    table: Any = loss
+    if hasattr(table, "columns") and hasattr(table, "index"):
+        columns, places = list(table.columns), list(range(len(labels)))
+        if columns != places or set(labels) == set(places):
+            if len(columns) != len(labels) or set(columns) != set(labels):
+                raise invalid("the columns of loss", f"be the labels {listed(labels)}", listed(columns))
+            places = [columns.index(label) for label in labels]
+        return checked_loss(loss, (len(labels),))[:, places], list(table.index)
+    found = checked_loss(loss, (len(labels),))
+    return found, list(range(len(found)))
 
 
 def with_referral(loss: ArrayLike | Tensor, cost: float) -> Tensor:
@@ -55,7 +85,7 @@ def with_referral(loss: ArrayLike | Tensor, cost: float) -> Tensor:
 
     Reference: Chow (1970), On optimum recognition error and reject tradeoff.
     """
-    found = torch.as_tensor(loss, dtype=torch.float64)
+    found = _numbers(loss)
     if found.ndim < 2 or 0 in found.shape:
         must = "have shape (num_actions, *scope) with at least one action and one state"
         raise invalid("loss", must, tuple(found.shape))
@@ -63,6 +93,14 @@ def with_referral(loss: ArrayLike | Tensor, cost: float) -> Tensor:
     if not abs(cost) < float("inf"):
         raise invalid("cost", "be finite", cost)
     return torch.cat([found, found.new_full((1, *found.shape[1:]), cost)])
+
+
+def _numbers(loss: Any) -> Tensor:
+    try:
+        return torch.as_tensor(loss if isinstance(loss, Tensor) else np.array(loss, np.float64), dtype=torch.float64)
+    except (TypeError, ValueError):
+        must = "be an array of numbers, a row an action and a column a state"
+        raise invalid("loss", must, repr(loss), TypeError) from None
 
 
 def thresholds(loss: ArrayLike | Tensor) -> tuple[tuple[int, ...], tuple[float, ...]]:

@@ -26,13 +26,14 @@ from .balanced_presence import balanced_subsets
 from .base import TARGET, draw_seed, encoded
 from .experts import default_experts
 from .explained_fusion import ExplainedFusion
+from .feature_answers import kept_examples
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, encoder_inputs
 from .joint_expert import JOINT, JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
 from .mask_calibration import checked_calibration, mask_temperatures, warn_of_new_masks
 from .module_encoder import ModuleEncoder
 from .prevalence import checked_prevalence
-from .score_answers import kept_reference
+from .score_answers import columns_of, kept_reference, with_columns
 from .score_graphs import (
     Structure,
     checked_graph,
@@ -110,8 +111,9 @@ class FusionClassifier(ExplainedFusion):
         calibration_: The fitted ``MaskTemperatures``, modalities in alphabetical order; None without.
         seen_together_: Which two modalities, in alphabetical order, some training row has both of.
         prior_: The class frequencies, by the weights of rows; of a copy by ``at_prevalence``, the prevalence.
-        reference_: The ``ReferenceRows`` of ``next_modality`` and ``conflict``: out-of-fold scores, without the joint
-            expert, and classes of the training rows, of about a thousand of them if there are more.
+        reference_: The ``ReferenceRows`` of ``next_modality`` and ``conflict``: out-of-fold scores and classes of the
+            training rows, of about a thousand of them if there are more, and the columns that ``joint_`` reads.
+        examples_: By modality, the inputs of up to a hundred training rows, with which ``explain_features`` compares.
 
     Example:
         >>> import pandas as pd
@@ -217,7 +219,6 @@ class FusionClassifier(ExplainedFusion):
         calibration = checked_calibration(self.calibration, graph, TARGET)
         self.seen_together_ = seen_together(presence(batch, sorted(self.modalities_)))
         scored = self._cross_fitted(batch, states, generator, sample_weight, groups)
-        self.reference_ = kept_reference(scored, TARGET, sample_weight)
         copies = max(1, min(_SUBSETS_PER_ROW, _MAX_ROWS // len(scored)))
         kept = [dict(batch.present), *(_some_of(batch, generator) for _ in range(copies - 1))]
         kept = balanced_subsets(kept, states, len(self.classes_), generator, sample_weight)
@@ -244,6 +245,8 @@ class FusionClassifier(ExplainedFusion):
                 if self.losses_[beside.name] < self.losses_[chosen.name]:
                     chosen, self.joint_ = beside, joint[2]
         self.structure_ = chosen.name
+        self.examples_ = kept_examples(batch, states, TARGET, sample_weight)
+        self.reference_ = kept_reference(with_columns(scored, batch, self.joint_), TARGET, sample_weight)
         model = trained(chosen, ScoredRows(subsets, states, sample_weight), np.arange(len(states)), finish)
         self.graph_, self.weights_, self.correlations_ = model.graph, weights_of(model), correlations_of(model)
         self.calibration_: MaskTemperatures | None = None
@@ -325,8 +328,9 @@ class FusionClassifier(ExplainedFusion):
     ) -> ModalityBatch:
         """Out-of-fold scores of every source; ``encoders_`` are what scored them."""
         experts, seed = self._unfitted_experts(batch, generator), draw_seed(generator)
+        reserved = [JOINT, *map(columns_of, self.modalities_)]
         check_unique(
-            f"the names of modalities, of experts as modality/name, and {JOINT!r}", [JOINT, *(n for n, _ in experts)]
+            f"the names of modalities, of experts as modality/name, and {JOINT!r}", reserved + [n for n, _ in experts]
         )
         scores, present, self.encoders_, self.sources_ = {}, {}, {}, {}
         for (name, modality), encoder in sorted(experts.items(), key=lambda item: item[0]):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +15,17 @@ from torch import Tensor
 from ..checks import check_count, check_known, check_type, invalid
 from ..data import ModalityBatch
 from ..data.frames import is_frame
-from ..decisions.loss import checked_loss
+from ..decisions.loss import named_loss
 from ..fusion import FusionModel
 from .reference_rows import ReferenceRows
+from .subset_answers import labels_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
 
 Answer = Callable[[ModalityBatch], Tensor]  # rows that all have the same modalities -> log-probabilities
-_ROWS = 2**14  # with a reading added, that are asked at once
+_ROWS, _VALUES = 2**14, 2**24  # with a reading added that are asked at once, and what they hold, at most
 _ROUNDING = 1e-9  # how close two net values are that are equal; up to it nothing is gained
 _MOST_READINGS = (256, 24, 8)  # of a modality that are tried at each step, by horizon; the last for all that go further
 
@@ -59,12 +62,13 @@ def next_modality(
         target: Which of the model's targets.
         reference: Rows with known states of the target, best those that the model was not fitted to; a modality that
             none of them has is worth nothing.
-        costs: By modality, what reading it costs, in the unit of the value; those left out are free.
+        costs: By modality, what reading it costs, in the unit of the value, a mapping or a Series; those left out are
+            free.
         horizon: How many readings to look ahead; rows with fewer unobserved modalities look as far as these go.
         budget: What the readings of a row may cost together, one number or ``(rows,)``; one that costs more than what
             is left is not offered. Unlimited if None.
-        loss: What each action costs in each state, ``(num_actions, num_states)``; the value is in its unit. The
-            logarithmic loss if None.
+        loss: What each action costs in each state, ``(num_actions, num_states)``, an array, or a DataFrame whose
+            columns are the states; the value is in its unit. The logarithmic loss if None.
         max_readings: About how many reference readings of a modality are tried at each step, evenly spaced within each
             state; 256 where the horizon is 1, 24 where it is 2, else 8, if None. The cost of a row grows with the power
             ``horizon`` of this number times the unobserved modalities.
@@ -76,9 +80,9 @@ def next_modality(
 
     Raises:
         TypeError: If an argument is of a wrong kind.
-        ValueError: If the target or a modality in ``costs`` is unknown, a cost or budget is negative or ``nan``, the
-            loss has another shape, ``horizon`` is below one or beyond the unobserved modalities of every row, a
-            modality is called ``"next"``, or ``reference`` lacks the target or modalities.
+        ValueError: If the target or a modality in ``costs`` is unknown, a cost is negative or not finite, a budget is
+            negative or ``nan``, the loss has another shape, ``horizon`` is below one or beyond the unobserved
+            modalities of every row, a modality is called ``"next"``, or ``reference`` lacks the target or modalities.
 
     Example:
         >>> from graphfuse import GraphFusion, ScorePotential, TablePotential, Variable, star
@@ -111,7 +115,7 @@ def next_modality(
         batch,
         groups,
         rows,
-        model.targets[target].num_states,
+        labels_of(model.targets[target]),
         costs=costs,
         horizon=horizon,
         budget=budget,
@@ -125,7 +129,7 @@ def net_values(
     batch: ModalityBatch,
     groups: Mapping[str, Sequence[str]],
     reference: ReferenceRows,
-    num_states: int,
+    labels: Sequence[Any],
     *,
     costs: Mapping[str, float] | None = None,
     horizon: int = 1,
@@ -141,7 +145,7 @@ def net_values(
         batch: Rows ``(rows,)``.
         groups: By modality, the sources in the batch that are read with it.
         reference: Rows with the same sources.
-        num_states: Of the target.
+        labels: Of the states of the target.
         costs: As for ``next_modality``, as are the others.
         horizon: Readings.
         budget: One number, or one a row.
@@ -169,7 +173,7 @@ def net_values(
         groups,
         {name: reference.having(sources).thinned(max_readings) for name, sources in groups.items()},
         _checked_costs(costs, groups),
-        None if loss is None else checked_loss(loss, (num_states,)).numpy(),
+        None if loss is None else named_loss(loss, labels)[0].numpy(),
     )
     left = _checked_budget(budget, len(batch))
     found = np.full((len(batch), len(groups)), np.nan)
@@ -226,7 +230,8 @@ class _Search:
             if any(bool(batch.present[each][:1].any()) for each in sources):
                 continue
             offered = np.flatnonzero(self.costs[name] <= left)
-            size = max(1, _ROWS // max(1, len(self.readings[name])))
+            at_once = min(_ROWS, _VALUES // _num_values(batch))
+            size = max(1, at_once // max(1, len(self.readings[name])))
             for start in range(0, len(offered), size):
                 rows = offered[start : start + size]
                 worth = self._worth(name, batch[rows], log_probs[rows], stay[rows], left[rows], steps)
@@ -268,6 +273,11 @@ class _Search:
         return self.answer(batch).double().cpu().numpy()
 
 
+def _num_values(batch: ModalityBatch) -> int:
+    """Numbers of a row, or other cells, at least 1."""
+    return max(1, sum(prod(values.shape[1:]) for values in batch.inputs.values()))
+
+
 def _shown(batch: ModalityBatch, readings: ModalityBatch) -> ModalityBatch:
     """Every row with every reading ``(rows * num_readings,)``, the readings of a row one after the other."""
     num_rows, num_readings = len(batch), len(readings)
@@ -282,18 +292,24 @@ def _shown(batch: ModalityBatch, readings: ModalityBatch) -> ModalityBatch:
     return ModalityBatch({**inputs, **frames}, present, columns=batch.columns)
 
 
-def _checked_costs(costs: Mapping[str, float] | None, modalities: Mapping[str, Any]) -> dict[str, float]:
-    if costs is not None:
-        check_type("costs", costs, Mapping, "be a mapping from modalities to numbers")
-    for name, cost in (costs or {}).items():
+def _checked_costs(costs: Any, modalities: Mapping[str, Any]) -> dict[str, float]:
+    if costs is not None and not is_frame(costs):
+        check_type("costs", costs, Mapping, "be a mapping, or a Series, from modalities to numbers")
+    given = {} if costs is None else dict(costs.items())
+    for name, cost in given.items():
         check_known("each modality in costs", name, modalities)
-        if not cost >= 0:
-            raise invalid(f"costs[{name!r}]", "be at least 0", cost)
-    return {name: float((costs or {}).get(name, 0.0)) for name in modalities}
+        is_number = isinstance(cost, Real)
+        if not is_number or not 0 <= float(cost) < np.inf:
+            kind = ValueError if is_number else TypeError
+            raise invalid(f"costs[{name!r}]", "be a finite number of at least 0", repr(cost), kind)
+    return {name: float(given.get(name, 0.0)) for name in modalities}
 
 
 def _checked_budget(budget: ArrayLike | None, num_rows: int) -> np.ndarray:
-    found = np.asarray(np.inf if budget is None else budget, dtype=np.float64)
+    try:
+        found = np.asarray(np.inf if budget is None else budget, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise invalid("budget", "be one number, or one a row", repr(budget), TypeError) from None
     if found.shape not in {(), (num_rows,)}:
         raise invalid("budget", f"be one number or have shape ({num_rows},), one a row", f"shape {found.shape}")
     if not (found >= 0).all():

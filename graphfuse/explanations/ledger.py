@@ -129,18 +129,8 @@ def shapley_standard_errors(
 
     Reference: Castro, Gómez and Tejada (2009), Polynomial calculation of the Shapley value based on sampling.
     """
-    import pandas as pd
-
     answers = answers_of(model, batch, target)
-    state = state_of(target_state, labels_of(model.targets[target]))
-    check_count("num_pairs", num_pairs, minimum=2)
-    found = np.zeros(answers.present.shape)
-    for players, rows in answers.patterns():
-        if len(players) > MOST_EXACT:
-            orders, subsets, which = _drawn(len(players), len(rows), generator, num_pairs)
-            for part, values in _values(answers, players, rows, subsets, state):
-                found[np.ix_(part, players)] = sampled_shapley_values(values, orders, which)[1].T
-    return pd.DataFrame(found, columns=list(answers.modalities))
+    return ledger_errors(answers, state_of(target_state, labels_of(model.targets[target])), generator, num_pairs)
 
 
 def ledger(
@@ -183,6 +173,30 @@ def ledger(
         whole = found.to_numpy().sum(axis=1)
     found.loc[np.isnan(whole)] = np.nan
     return found
+
+
+def ledger_errors(
+    answers: SubsetAnswers, state: int, generator: torch.Generator | None, num_pairs: int = 64, index: Any = None
+) -> pd.DataFrame:
+    """As ``shapley_standard_errors``, of answers that are there already.
+
+    Args:
+        answers: Of some rows.
+        state: Position of the state.
+        generator: Source of the orders.
+        num_pairs: Orders, in pairs.
+        index: Labels of the rows.
+    """
+    import pandas as pd
+
+    check_count("num_pairs", num_pairs, minimum=2)
+    found = np.zeros(answers.present.shape)
+    for players, rows in answers.patterns():
+        if len(players) > MOST_EXACT:
+            orders, subsets, which = _drawn(len(players), len(rows), generator, num_pairs)
+            for part, values in _values(answers, players, rows, subsets, state):
+                found[np.ix_(part, players)] = sampled_shapley_values(values, orders, which)[1].T
+    return pd.DataFrame(found, columns=list(answers.modalities), index=index)
 
 
 def _values(

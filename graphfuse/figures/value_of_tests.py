@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite, isnan
+from math import floor, isfinite, isnan, log10
 from typing import TYPE_CHECKING
 
 from ..checks import check_known, invalid
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def value_of_tests(
-    net_values: Mapping[str, float], costs: Mapping[str, float], unit: str, decimals: int = 0, title: str = ""
+    net_values: Mapping[str, float], costs: Mapping[str, float], unit: str, decimals: int | None = None, title: str = ""
 ) -> Figure:
     """A bar for the value of each test before its cost, a mark at its cost, and the number that is left.
 
@@ -25,7 +25,8 @@ def value_of_tests(
             column ``next``; ``nan`` where it was done or is not offered, and then it is left out.
         costs: By test, in the same unit; those left out are free.
         unit: Of values and costs, such as ``"Canadian dollars"`` or ``"nats"``.
-        decimals: Of the numbers shown.
+        decimals: Of the numbers shown; if None, enough for two digits of the largest that is left, and one more where
+            the smallest would read 0; whole numbers have none.
         title: Above the figure.
 
     Raises:
@@ -48,6 +49,7 @@ def value_of_tests(
         if not 0 <= cost < float("inf"):
             raise invalid(f"costs[{name!r}]", "be finite and not negative", cost)
     order = sorted(net, key=lambda name: -net[name])
+    places = _decimals([abs(value) for value in net.values() if value]) if decimals is None else decimals
     with house_style():
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
@@ -61,7 +63,7 @@ def value_of_tests(
             axes.barh(place, value, height=0.62, color=OURS if worth else OTHERS)
             axes.plot([cost] * 2, [place - 0.38, place + 0.38], color=INK, lw=2.2, solid_capstyle="butt")
             widest = max(widest, value, cost)
-            text = f"{signed(net[name], decimals)}"
+            text = f"{signed(net[name], places)}"
             axes.annotate(
                 text,
                 (1.0, place),
@@ -93,3 +95,18 @@ def value_of_tests(
         if title:
             axes.set_title(title, loc="left", pad=14)
     return figure
+
+
+def _decimals(sizes: list[float]) -> int:
+    """Enough for two digits of the largest, and for one of the smallest if that is no more than one more.
+
+    Whole numbers need none.
+
+    Example:
+        >>> _decimals([0.44, 0.12]), _decimals([0.44, 0.004]), _decimals([250.0, 3.0]), _decimals([])
+        (2, 3, 0, 0)
+    """
+    if all(size == round(size) for size in sizes):
+        return 0
+    two_digits, one_digit = 1 - floor(log10(max(sizes))), -floor(log10(min(sizes)))
+    return max(0, two_digits, min(one_digit, two_digits + 1))

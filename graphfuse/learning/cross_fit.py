@@ -51,6 +51,17 @@ def log_density_ratio(probabilities: np.ndarray, prior: np.ndarray) -> np.ndarra
     return np.log((1 - _FLOOR) * ratio + _FLOOR)
 
 
+def log_density_ratio_along(probabilities: Tensor, prior: Tensor) -> Tensor:
+    """As ``log_density_ratio``, differentiable.
+
+    Example:
+        >>> log_density_ratio_along(torch.tensor([[0.5, 0.5, 0.0]]), torch.tensor([0.25, 0.75, 0.0]))
+        tensor([[ 0.6931, -0.4054,  0.0000]])
+    """
+    ratio = torch.where(prior > 0, probabilities / torch.where(prior > 0, prior, 1.0), 1.0)
+    return ((1 - _FLOOR) * ratio + _FLOOR).log()
+
+
 def cross_fit(
     encoder: Any,
     inputs: Any,

@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -85,6 +86,22 @@ def test_a_loss_over_several_variables_is_expected_under_their_joint(generator):
         assert int(found.actions[row]) == expected.argmin()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_probabilities_without_their_logarithm_are_refused_and_rounding_is_not(dtype, generator):
+    log_probs = (5 * torch.randn(500, 3, generator=generator)).log_softmax(-1).to(dtype)
+    log_probs[0] = -torch.inf  # impossible
+    assert decide(log_probs, [[0.0, 1.0, 1.0]]).actions[:2].tolist() == [-1, 0]
+    must = r"log_probs must be normalized log-probabilities, .* \(of probabilities, take the logarithm\); got a sum of"
+    with pytest.raises(ValueError, match=must):
+        decide(log_probs.exp(), [[0.0, 1.0, 1.0]])
+
+
+def test_a_loss_may_be_a_frame():
+    log_probs, loss = torch.tensor([[0.7, 0.3]]).log(), [[0.0, 9.0], [1.0, 0.0]]
+    found, expected = decide(log_probs, pd.DataFrame(loss)), decide(log_probs, loss)
+    torch.testing.assert_close(found.expected_losses, expected.expected_losses)
+
+
 def test_a_wrong_loss_is_refused():
     log_probs = torch.tensor([[0.5, 0.5]]).log()
     with pytest.raises(
@@ -97,6 +114,8 @@ def test_a_wrong_loss_is_refused():
         decide(log_probs, [[0.0, float("inf")]])
     with pytest.raises(ValueError, match="log_probs must be free of nan"):
         decide(torch.tensor([[0.5, float("nan")]]), [[0.0, 1.0]])
+    with pytest.raises(TypeError, match="loss must be an array of numbers, a row an action and a column a state"):
+        decide(log_probs, "log")
     with pytest.raises(ValueError, match=r"loss must have shape \(num_actions, 2\)"):
         thresholds([[0.0, 1.0, 2.0]])
     with pytest.raises(ValueError, match="cost must be finite"):

@@ -329,13 +329,38 @@ def test_a_frame_keeps_its_index_and_complete_rows_have_no_next():
     pd.testing.assert_index_equal(found.index, X.index)
 
 
+def test_costs_of_a_series_and_losses_of_a_frame_are_those_of_a_mapping_and_an_array(fitted):
+    batch, _ = gaussian_rows(10, 3)
+    costs, loss = {"weak": 0.1, "strong": 0.3}, np.array([[0.0, 4.0, 2.0], [1.0, 0.0, 3.0], [0.7, 0.7, 0.7]])
+    expected = fitted.next_modality(batch, costs=costs, loss=loss)
+    frame = pd.DataFrame(loss, columns=[0, 1, 2])[[2, 0, 1]]
+    found = fitted.next_modality(batch, costs=pd.Series(costs), loss=frame)
+    pd.testing.assert_frame_equal(found, expected)
+
+
 def test_wrong_arguments_are_refused(fitted):
     batch, _ = gaussian_rows(5, 4)
     most = int((~np.stack(list(batch.present.values()))).sum(0).max())
     for settings_, error, message in [
         ({"costs": {"stron": 1.0}}, ValueError, r"each modality in costs must be one of .*did you mean 'strong'"),
-        ({"costs": {"weak": -1.0}}, ValueError, r"costs\['weak'\] must be at least 0; got -1.0"),
-        ({"costs": {"weak": NAN}}, ValueError, r"costs\['weak'\] must be at least 0; got nan"),
+        ({"costs": {"weak": -1.0}}, ValueError, r"costs\['weak'\] must be a finite number of at least 0; got -1.0"),
+        ({"costs": {"weak": NAN}}, ValueError, r"costs\['weak'\] must be a finite number of at least 0; got nan"),
+        ({"costs": {"weak": np.inf}}, ValueError, r"costs\['weak'\] must be a finite number of at least 0; got inf"),
+        ({"costs": {"weak": "a"}}, TypeError, r"costs\['weak'\] must be a finite number of at least 0; got 'a'"),
+        ({"costs": {"weak": None}}, TypeError, r"costs\['weak'\] must be a finite number of at least 0; got None"),
+        ({"costs": pd.Series({"stron": 1.0})}, ValueError, r"each modality in costs must be one of"),
+        ({"budget": "a"}, TypeError, "budget must be one number, or one a row; got 'a'"),
+        (
+            {"loss": "log"},
+            TypeError,
+            "loss must be an array of numbers, a row an action and a column a state; got 'log'",
+        ),
+        ({"loss": [[0.0], [1.0, 2.0]]}, TypeError, "loss must be an array of numbers"),
+        (
+            {"loss": pd.DataFrame({"a": [0.0], "b": [1.0], "c": [1.0]})},
+            ValueError,
+            "the columns of loss must be the labels 0, 1, 2; got 'a', 'b', 'c'",
+        ),
         ({"costs": [1.0]}, TypeError, "costs must be a mapping"),
         ({"horizon": 0}, ValueError, "horizon must be at least 1; got 0"),
         ({"horizon": most + 1}, ValueError, f"horizon must be at most {most}, .*; got {most + 1}"),

@@ -217,6 +217,48 @@ def test_an_unknown_label_lists_the_labels():
         model.explain(frame)
 
 
+def test_counterfactuals_of_a_loss_are_about_its_actions_by_name(default):
+    frame, _ = rows(40, seed=1)
+    loss = pd.DataFrame({"loud": [6.0, 0.0, 0.3], "calm": [0.0, 1.0, 0.3]}, index=["wait", "treat", "refer"])
+    found = default.counterfactual(frame, loss=loss)
+
+    def actions(X):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return loss.index[(default.predict_proba(X) @ loss[["calm", "loud"]].to_numpy().T).argmin(1)]
+
+    assert (found["decision"] == actions(frame)).all() and found["decision"].nunique() == 3
+    changed = np.flatnonzero(found["removed"].notna())
+    assert len(changed)
+    for i in changed:
+        row = without(frame.iloc[[i]], found["removed"].iloc[i])
+        assert found["decision_after"].iloc[i] == actions(row)[0] != found["decision"].iloc[i]
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Thirteen modalities, the last one missing in every other row."""
+    draws = np.random.default_rng(0)
+    y = draws.integers(0, 2, 30)
+    X = {f"m{i:02d}": draws.normal(size=(30, 1)) + 0.3 * y[:, None] for i in range(13)}
+    X["m12"][::2] = NAN
+    return FusionClassifier(encoders=GaussianNB(), joint_encoder=None, random_state=0).fit(X, y), X
+
+
+def test_standard_errors_of_sampled_shapley_values_say_how_far_other_orders_lead(many):
+    model, X = many
+    some = {name: values[:6] for name, values in X.items()}
+    found, errors = model.explain(some, num_pairs=8), model.shapley_standard_errors(some, num_pairs=8)
+    more = model.explain(some, num_pairs=200)
+    assert list(errors.columns) == list(X)
+    assert (errors.iloc[::2] == 0).all(axis=None)  # twelve modalities: exact
+    pd.testing.assert_frame_equal(found.iloc[::2], more.iloc[::2], atol=1e-9)
+    scores = (found - more)[list(X)].to_numpy()[1::2] / errors.to_numpy()[1::2]
+    assert (errors.iloc[1::2] > 0).all(axis=None) and 0.4 < np.sqrt(np.mean(scores**2)) < 1.8
+    with pytest.raises(ValueError, match="num_pairs must be at least 2; got 1"):
+        model.shapley_standard_errors(some, num_pairs=1)
+
+
 def test_more_than_twelve_modalities_are_explained_by_sampled_orders_that_repeat():
     draws = np.random.default_rng(0)
     y = draws.integers(0, 2, 30)

@@ -112,6 +112,21 @@ def test_a_test_is_drawn_with_its_value_its_cost_and_what_is_left():
     assert [text.get_text() for text in axes.texts[:2]] == ["+3", "\N{MINUS SIGN}2"]
 
 
+@pytest.mark.parametrize(
+    ("net", "shown"),
+    [
+        ({"a": 0.312, "b": 0.0043, "c": -0.081}, ["+0.312", "+0.004", "\N{MINUS SIGN}0.081"]),
+        ({"a": 0.31, "b": 0.12}, ["+0.31", "+0.12"]),
+        ({"a": 3.14, "b": 0.0}, ["+3.1", "0.0"]),
+        ({"a": 130.4, "b": -42.3}, ["+130", "\N{MINUS SIGN}42"]),
+    ],
+    ids=["nats", "alike", "units", "dollars"],
+)
+def test_the_numbers_left_of_tests_have_the_digits_that_their_range_asks_for(net, shown):
+    axes = value_of_tests(net, {}, "nats").axes[0]
+    assert sorted(text.get_text() for text in axes.texts[:-1]) == sorted(shown)
+
+
 def test_the_points_of_calibration_are_shares_within_bins_of_equally_many():
     told = np.array([0.1, 0.9, 0.2, 0.8])
     axes = calibration_by_mask_size({"2 tests": (told, np.array([0, 1, 1, 1]))}, "ill", num_bins=2).axes[0]
