@@ -22,13 +22,15 @@ SECTIONS = (
     "What to do",
     "By hospital, sex and age",
     "Several diagnoses",
+    "One of the disorders",
     "The graph",
     "What was not done",
     "The items of TRIPOD+AI",
 )
 FIGURES = {
     *("arrival", "calibration_by_mask_size", "decision_curve", "graph"),
-    *("liver_graph", "value_of_tests", "waterfall"),
+    *("liver_decision_curve", "liver_graph", "liver_value_of_tests", "liver_waterfall"),
+    *("value_of_tests", "waterfall"),
 }
 
 
@@ -61,7 +63,9 @@ def check(page):
             image.load()
             assert image.width > 300
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        assert len({line.count("|") for line in block.splitlines()}) == 1, block.splitlines()[0]
+        header, rule, *_ = block.splitlines()
+        assert len({line.count("|") for line in block.splitlines()}) == 1, header
+        assert re.fullmatch(r"\|( -{2,3}:? \|)+", rule), header
     anchors = {"#" + re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in SECTIONS}
     assert set(re.findall(r"\]\((#[^)]*)\)", text)) <= anchors
     items = re.findall(r"^\| (\d+[a-g]?) \|", text.split("## The items of TRIPOD+AI")[1], re.MULTILINE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,35 +13,81 @@ from graphfuse.evaluation import auroc_interval
 from graphfuse.figures import graph_drawing
 from graphfuse.problems import hepar2
 
-from .measures import FEWEST, mean_with_ends, table, with_ends
+from .measures import mean_with_ends, row, table, with_ends
 from .page import Pictures
 
+ABSENT = "absent"
+MEASURES = ("AUROC", "calibration intercept", "calibration slope")
 
-def several_diagnoses(pictures: Pictures, num_train: int, num_test: int, quick: bool) -> str:
-    """One graph over nine disorders, or over two where it must be quick."""
+
+@dataclass(frozen=True, eq=False)
+class Clinic:
+    """What was fitted to artificial patients, and what it and the network say of fresh ones.
+
+    Args:
+        variables: By disorder, its states.
+        train: Patients that teach.
+        test: Fresh ones.
+        labels: Of those that teach, a column a disorder.
+        truth: Of the fresh ones.
+        model: Over all disorders.
+        told: Its probabilities, by disorder and label.
+        known: The true ones, by disorder ``(num_test, num_states)``.
+    """
+
+    variables: dict[str, gf.Variable]
+    train: gf.ModalityBatch
+    test: gf.ModalityBatch
+    labels: pd.DataFrame
+    truth: pd.DataFrame
+    model: gf.JointFusionClassifier
+    told: pd.DataFrame
+    known: dict[str, np.ndarray]
+
+    def ill(self, name: str) -> np.ndarray:
+        """Which fresh patients have a disorder in whatever form."""
+        return (self.truth[name] != ABSENT).to_numpy()
+
+    def odds(self, name: str, true: bool = False) -> torch.Tensor:
+        """Log-probabilities ``(num_test, 2)`` of not having a disorder and of having it."""
+        place = self.variables[name].states.index(ABSENT)
+        absent = self.known[name][:, place] if true else self.told[name, ABSENT].to_numpy()
+        p = torch.from_numpy(np.clip(absent, 1e-12, 1 - 1e-12))
+        return torch.stack([p, 1 - p], 1).log()
+
+
+def clinic(num_train: int, num_test: int, quick: bool) -> Clinic:
+    """One graph over nine disorders, or over two, by three modalities, where it must be quick."""
     problem = hepar2()
     batch = problem.draw(num_train + num_test, torch.Generator().manual_seed(0))
     variables = {name: problem.network.graph.variable(name) for name in batch.targets}
+    shown = list(batch.modalities)
     if quick:
-        variables = {name: variables[name] for name in ("PBC", "Cirrhosis")}
+        variables, shown = {name: variables[name] for name in ("PBC", "Cirrhosis")}, ["history", "blood", "serology"]
+        batch = batch.keep({name: torch.full((len(batch),), name in shown) for name in batch.modalities})
     labels = pd.DataFrame({name: _labels(variable, batch.targets[name]) for name, variable in variables.items()})
-    train, test = batch[:num_train], batch[num_train:]
-    settings = {"encoders": gf.TabularEncoder(), "edges": [("PBC", "Cirrhosis")]} if quick else {}
+    known = {name: each.numpy() for name, each in problem.true_posterior(batch[num_train:]).items()}
+    train, test = batch.select(shown)[:num_train], batch.select(shown)[num_train:]
+    settings = {"encoders": gf.TabularEncoder(2), "edges": [("PBC", "Cirrhosis")]} if quick else {}
     model = gf.JointFusionClassifier(random_state=0, **settings).fit(train, labels[:num_train])
-    told, truth = model.predict_proba(test), problem.true_posterior(test)
-    y = labels[num_train:].reset_index(drop=True)
+    truth = labels[num_train:].reset_index(drop=True)
+    return Clinic(variables, train, test, labels[:num_train], truth, model, model.predict_proba(test), known)
+
+
+def several_diagnoses(clinic: Clinic, pictures: Pictures, quick: bool) -> str:
+    """How near to the truth, which combination, which edges."""
+    told, y, test, model, variables = clinic.told, clinic.truth, clinic.test, clinic.model, clinic.variables
     rows, first = [], []
     for name, variable in variables.items():
-        ill = (y[name] != "absent").to_numpy()
-        known = {label: truth[name][:, i].numpy() for i, label in enumerate(variable.states)}
         ours = {label: told[name, label].to_numpy() for label in variable.states}
+        known = dict(zip(variable.states, clinic.known[name].T, strict=True))
         distance = sum(known[label] * np.log(known[label] / ours[label]) for label in variable.states)
-        rows.append(
-            [name, str(int(ill.sum())), *_areas(ours["absent"], known["absent"], ill), f"{distance.mean():.3f}"]
-        )
-        first.append(
-            [name, *(f"{1 - p['absent'][0]:.3f}" for p in (ours, known)), model.predict_joint(test[:1])[name][0]]
-        )
+        ill = torch.from_numpy(clinic.ill(name).astype(int))
+        measured = row(clinic.odds(name), ill, MEASURES)[1:]
+        area = "" if "fewer" in measured[1] else f"{auroc_interval(clinic.odds(name, true=True), ill)[0]:.3f}"
+        rows.append([name, *measured, area, f"{distance.mean():.3f}"])
+        probabilities = (f"{1 - p[ABSENT][0]:.3f}" for p in (ours, known))
+        first.append([name, *probabilities, model.predict_joint(test[:1])[name][0]])
     right = (model.predict_joint(test).to_numpy() == y.to_numpy()).all(1)
     alone = (model.predict(test).to_numpy() == y.to_numpy()).all(1)
     joint = model.joint_log_likelihood(test, y)
@@ -57,18 +105,20 @@ def several_diagnoses(pictures: Pictures, num_train: int, num_test: int, quick: 
     gain = with_ends(*mean_with_ends(joint - apart))
     return "\n\n".join(
         [
-            f"Patients often have more than one disorder. {num_train} artificial patients of the network HEPAR II "
-            f"teach one graph over {len(variables)} disorders ([several targets](concepts/several_targets.md)), "
-            f"{num_test} fresh ones test it. Five modalities: history, symptoms, examination, blood, serology. The "
-            "network says what the true posterior is, so the last columns say how far there is to go. Edges were "
+            f"Patients often have more than one disorder. {len(clinic.train)} artificial patients of the network "
+            f"HEPAR II teach one graph over {len(variables)} disorders ([several "
+            f"targets](concepts/several_targets.md)), {len(test)} fresh ones test it. Modalities: "
+            f"{', '.join(test.modalities)}. The network says what the true posterior is, so the last columns say how "
+            "far there is to go. Edges were "
             + ("given" if quick else f"learned, {len(edges)} of them; held-out training rows chose how many")
             + ".",
             picture,
             table(
-                ["disorder", "ill, in the test", "AUROC", "AUROC of the truth", "distance from the truth, nats"], rows
+                ["disorder", "ill, in the test", *MEASURES, "AUROC of the truth", "distance from the truth, nats"],
+                rows,
             ),
-            "The distance is the mean Kullback-Leibler divergence from the true posterior. AUROC is of being ill at "
-            "all.",
+            "The distance is the mean Kullback-Leibler divergence from the true posterior. AUROC and calibration are "
+            "of being ill at all.",
             f"All diagnoses of a patient are right in {100 * right.mean():.0f} % by the most probable combination, "
             f"in {100 * alone.mean():.0f} % by deciding each disorder alone. The graph says {gain} nats a patient "
             "more of the true combination than the product of its own marginals does. The first test patient; a "
@@ -80,14 +130,3 @@ def several_diagnoses(pictures: Pictures, num_train: int, num_test: int, quick: 
 
 def _labels(variable: gf.Variable, states: torch.Tensor) -> list[str]:
     return [variable.states[i] for i in states.tolist()]
-
-
-def _areas(ours: np.ndarray, known: np.ndarray, ill: np.ndarray) -> list[str]:
-    """AUROC of both, or why not."""
-    if min(ill.sum(), (~ill).sum()) < FEWEST:
-        return ["fewer than ten events: not to be read", ""]
-    found = []
-    for absent in (ours, known):
-        p = torch.from_numpy(np.clip(absent, 1e-12, 1 - 1e-12))
-        found.append(auroc_interval(torch.stack([p, 1 - p], 1).log(), torch.from_numpy(ill.astype(int))))
-    return [with_ends(*found[0]), f"{found[1][0]:.3f}"]

@@ -13,9 +13,9 @@ from graphfuse.evaluation import (
     calibration_line,
     expected_calibration_error,
     negative_log_likelihood,
+    too_few,
 )
 
-FEWEST = 10  # events, and as many patients without one
 BINS = 10
 COLUMNS = ("AUROC", "Brier", "NLL", "calibration intercept", "calibration slope", "ECE")
 
@@ -23,10 +23,10 @@ COLUMNS = ("AUROC", "Brier", "NLL", "calibration intercept", "calibration slope"
 def row(log_probs: torch.Tensor, states: torch.Tensor, columns: Sequence[str] = COLUMNS) -> list[str]:
     """Numbers of patients and of events, then the measures, or why they are not to be read."""
     events = int(states.sum())
-    counts = [str(len(states)), str(events)]
-    for number, name in ((events, "events"), (len(states) - events, "patients without the outcome")):
-        if number < FEWEST:
-            return [*counts, f"fewer than ten {name}: not to be read", *[""] * (len(columns) - 1)]
+    counts, few = [str(len(states)), str(events)], too_few(states)
+    if few is not None:
+        name = few.replace("non-events", "patients without the outcome")
+        return [*counts, f"fewer than ten {name}: not to be read", *[""] * (len(columns) - 1)]
     area = auroc_interval(log_probs, states)
     line = calibration_line(log_probs, states)
     found = {

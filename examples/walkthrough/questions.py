@@ -11,6 +11,8 @@ import torch
 import graphfuse as gf
 from graphfuse.decisions import with_referral
 
+from .advice import Terms
+
 
 @dataclass(frozen=True)
 class Question:
@@ -41,6 +43,11 @@ class Question:
     source: str
     prepared: str
     limits: tuple[str, ...] = field(default=())
+
+    @property
+    def terms(self) -> Terms:
+        """On what terms its tests are ordered."""
+        return Terms(self.known, self.costs, self.loss, self.unit)
 
 
 _HEART_COSTS = {  # Canadian dollars

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from graphfuse.decisions import decide, decision_curve, thresholds
-from graphfuse.evaluation import calibration_line
+from graphfuse.evaluation import calibration_line, negative_log_likelihood
+from graphfuse.evaluation.few_events import FEWEST
 from graphfuse.figures import calibration_by_mask_size, graph_drawing, modalities_read, net_benefit_curve
 from graphfuse.graph import to_dot, to_mermaid
 
-from .measures import BINS, COLUMNS, FEWEST, mean_with_ends, minus, row, table, with_ends, with_error
+from .measures import BINS, COLUMNS, mean_with_ends, minus, row, table, with_ends, with_error
 from .page import Pictures
 from .questions import ACTIONS, Question, groups
 from .study import Study
@@ -70,8 +71,9 @@ def methods(study: Study, num_resamples: int, quick: bool) -> str:
         f"Nothing was tuned for this page.\n\n{folds} folds, stratified by "
         f"outcome{' and hospital' if study.elsewhere else ''}: each of the {len(study.states)} patients ({events} "
         f"with the outcome) is predicted once, by a model fitted to the other folds.{outside} No number below was "
-        "used to choose anything.\n\nIntervals are 95 %. Of the AUROC: DeLong, on the log-odds of the area. Of "
-        "intercept and slope of calibration: 1.96 standard errors of logistic regression. Of net benefit and of "
+        "used to choose anything.\n\nIntervals are 95 %. Of the AUROC: DeLong, on the log-odds of the area, and "
+        "Newcombe where it is 1. Of intercept and slope of calibration: 1.96 standard errors of logistic regression. "
+        "Of net benefit and of "
         f"costs: the middle of resamples of the patients ({num_resamples} or more). All take the fitted models as "
         "given; they say nothing of how other training rows would change them. The calibration error (ECE) has "
         f"{BINS} bins of equal width, of the confidence in the more probable answer. Where a row has fewer than "
@@ -118,19 +120,35 @@ def elsewhere(study: Study) -> str:
     if not study.elsewhere:
         return "These data come from one place, so there is no other to go to."
     rows, shares = [], []
-    for name, (here, log_probs) in study.elsewhere.items():
-        rows.append([name, *row(log_probs, study.states[here])])
-        told, true = float(log_probs[:, 1].exp().mean()), float(study.states[here].double().mean())
-        shares.append([name, f"{100 * told:.0f} %", f"{100 * true:.0f} %"])
+    for name, (here, log_probs, if_known) in study.elsewhere.items():
+        states = study.states[here]
+        rows.append([name, *row(log_probs, states)])
+        means = (100 * float(each.mean()) for each in (log_probs[:, 1].exp(), states.double(), if_known[:, 1].exp()))
+        losses = (negative_log_likelihood(each, states) for each in (log_probs, if_known))
+        shares.append([name, *(f"{each:.0f} %" for each in means), *(f"{each:.3f}" for each in losses)])
     return "\n\n".join(
         [
             "Fitted to the other hospitals, tested on the one named:",
             table(["hospital", "n", study.positive, *COLUMNS], rows),
-            "What was expected on average, and what was found:",
-            table(["hospital", f"mean probability of {study.positive}", f"share {study.positive}"], shares),
-            "Where the two differ, the probabilities are too high or too low in that place, however well they rank. "
-            "Before use in a new place the intercept would have to be set there, from patients of its own; that was "
-            "not done here.",
+            "What was expected on average, what was found, and what would be expected if it were known how many have "
+            "the outcome there:",
+            table(
+                [
+                    "hospital",
+                    f"mean probability of {study.positive}",
+                    f"share {study.positive}",
+                    "mean probability, if the share were known",
+                    "NLL",
+                    "NLL, if the share were known",
+                ],
+                shares,
+            ),
+            "Where the first two differ, the probabilities are too high or too low in that place, however well they "
+            "rank. The last columns answer a what-if ([at_prevalence](concepts/what_if.md)): the share is taken from "
+            "the very patients that are then judged, so this is no validation. They move with the share alone and "
+            "take both kinds of patients to look as they do elsewhere; where the mean stays away from the share, or "
+            "the NLL rises, they do not. Before use in a new place the intercept would have to be set there, from "
+            "patients of its own.",
         ]
     )
 
@@ -241,6 +259,6 @@ def in_short(study: Study, question: Question) -> str:
         f"and slope {found[6]}."
     )
     if study.elsewhere:
-        areas = {name: row(log_probs, study.states[here])[2] for name, (here, log_probs) in study.elsewhere.items()}
+        areas = {name: row(told, study.states[here])[2] for name, (here, told, _) in study.elsewhere.items()}
         text += " In a hospital that the model never saw: " + "; ".join(f"{n} {a}" for n, a in areas.items()) + "."
     return minus(text)

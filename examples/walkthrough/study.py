@@ -23,7 +23,8 @@ class Study:
         models: One a fold, fitted to all other folds.
         log_probs: By patient, of the model of their fold, ``(num_patients, 2)``.
         by_size: By number of tests shown, which patients have as many, and what was then said of them.
-        elsewhere: By hospital, its patients, and what a model said that was fitted to the other hospitals.
+        elsewhere: By hospital, its patients, what a model said that was fitted to the other hospitals, and what it
+            would say if it knew how many have the outcome there.
     """
 
     data: gf.Dataset
@@ -32,7 +33,7 @@ class Study:
     models: list[gf.FusionClassifier]
     log_probs: torch.Tensor
     by_size: dict[int, tuple[np.ndarray, torch.Tensor]]
-    elsewhere: dict[str, tuple[np.ndarray, torch.Tensor]]
+    elsewhere: dict[str, tuple[np.ndarray, torch.Tensor, torch.Tensor]]
 
     @property
     def states(self) -> torch.Tensor:
@@ -48,7 +49,7 @@ class Study:
 def new_model(quick: bool) -> gf.FusionClassifier:
     """As it comes; where it must be quick, one linear expert a modality."""
     if quick:
-        return gf.FusionClassifier(encoders=gf.TabularEncoder(), joint_encoder=None, random_state=0)
+        return gf.FusionClassifier(encoders=gf.TabularEncoder(2), joint_encoder=None, random_state=0)
     return gf.FusionClassifier(random_state=0)
 
 
@@ -71,7 +72,9 @@ def run(data: gf.Dataset, num_folds: int, sizes: tuple[int, ...], quick: bool) -
     for name in dict.fromkeys(sites.tolist()):
         rows = np.flatnonzero(sites == name)
         model = fitted(data, np.flatnonzero(sites != name), quick)
-        elsewhere[name] = (rows, said(model, data.batch[rows]))
+        share = {label: float((data.labels[rows] == label).mean()) for label in model.classes_.tolist()}
+        told = (said(each, data.batch[rows]) for each in (model, model.at_prevalence(share)))
+        elsewhere[name] = (rows, *told)
     return Study(data, data.target.states[1], fold, models, log_probs, by_size, elsewhere)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_count, check_known, check_type, invalid
+from ..evaluation.few_events import warn_of_few
 from ..evaluation.predictions import checked_predictions
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def decision_curve(
 
     The interval holds the middle share ``level`` of the net benefits of resamples of the rows, drawn with replacement;
     the same resamples serve all thresholds. It says how sure the rows at hand make the net benefit of this model, not
-    how much another fit would differ.
+    how much another fit would differ. Warns below ten rows that are positive, or ten that are not.
 
     Args:
         log_probs: As for ``net_benefit``, as are the others.
@@ -99,6 +100,7 @@ def decision_curve(
     if not 0.0 < level < 1.0:
         raise invalid("level", "lie strictly between 0 and 1", level)
     gains, everyone, at = _gains(log_probs, states, thresholds, positive)
+    warn_of_few(states, positive)
     found, num_rows = np.empty((num_resamples, len(at))), gains.shape[1]
     step = max(1, _VALUES // num_rows)
     for start in range(0, num_resamples, step):

@@ -24,6 +24,7 @@ from ..fusion import FusionModel
 from ..graph import Variable
 from ..learning import EncoderEnsemble
 from ..learning.sample_weights import class_frequencies
+from .column_numbers import ColumnNumbers
 from .counted_rows import counted_rows
 from .inputs import Modalities, as_batch, encoder_inputs, like
 from .module_encoder import ModuleEncoder
@@ -172,10 +173,14 @@ class FusionEstimator(ClassifierMixin, ModalityEstimator, ABC):
         unset = [name for name, value in settings if name.split("__")[-1] == "random_state" and value is None]
         encoder.set_params(**dict.fromkeys(unset, seed))
         mixed = any(is_frame(self._template.inputs[name]) for name in modalities)
-        first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder  # what reads the gaps
-        if mixed or get_tags(first).input_tags.allow_nan:
+        first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder  # what reads text and gaps
+        if mixed and first is not encoder:  # it may name columns, which only a DataFrame has
             return encoder
-        return make_pipeline(SimpleImputer(add_indicator=True, keep_empty_features=True), encoder)
+        reads = get_tags(first).input_tags
+        if reads.allow_nan or (mixed and (reads.string or reads.categorical)):
+            return encoder
+        imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
+        return make_pipeline(ColumnNumbers(), imputer, encoder) if mixed else make_pipeline(imputer, encoder)
 
 
 def draw_seed(generator: torch.Generator) -> int:

@@ -64,6 +64,11 @@ class TextEncoder(ClassifierMixin, BaseEstimator):
         """The most probable class of each row."""
         return self.classes_[self.predict_proba(X).argmax(1)]
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = True
+        return tags
+
     def _features(self, X: Any) -> np.ndarray:
         columns = _texts(X)
         if len(columns) != len(self.vocabularies_):

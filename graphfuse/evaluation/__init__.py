@@ -8,6 +8,7 @@ from .calibration import (
     pooled_calibration_error,
 )
 from .calibration_line import CalibrationLine, calibration_line
+from .few_events import too_few, warn_of_few
 from .intervals import mean_interval
 from .metrics import accuracy, auroc, brier_score, macro_f1, negative_log_likelihood
 from .monotonicity import confidence_rises
@@ -42,5 +43,7 @@ __all__ = [
     "pooled_calibration_error",
     "risk_at",
     "risk_coverage",
+    "too_few",
+    "warn_of_few",
     "wilcoxon_test",
 ]

@@ -1,4 +1,4 @@
-"""How sure an area under the ROC curve is: the interval of DeLong, DeLong and Clarke-Pearson."""
+"""How sure an area under the ROC curve is: DeLong's interval, and Newcombe's where that one has no width."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..checks import check_count, invalid
+from .few_events import warn_of_few
 from .predictions import checked_predictions
 
 
@@ -15,8 +16,9 @@ def auroc_interval(log_probs: Tensor, states: Tensor, level: float = 0.95) -> tu
     """The area under the ROC curve for two classes, and its confidence interval over rows.
 
     The variance is that of DeLong; the interval is symmetric on the log-odds of the area, so it stays between 0 and 1.
-    It says how sure the rows make the area of this model, not how much another fit would differ. An area of 0 or 1 has
-    no variance, and the interval is that one point.
+    Where this variance is 0, at an area of 0 or 1 or if all rows tie, the interval is Newcombe's: all areas that lie
+    within their own standard error, times the normal quantile, of the one found. It says how sure the rows make the
+    area of this model, not how much another fit would differ. Warns below ten rows of either class.
 
     Args:
         log_probs: Normalized log-probabilities ``(num_rows, 2)`` in nats.
@@ -37,7 +39,8 @@ def auroc_interval(log_probs: Tensor, states: Tensor, level: float = 0.95) -> tu
         [0.75, 0.07, 0.99]
 
     Reference: DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated receiver
-    operating characteristic curves.
+    operating characteristic curves; Newcombe (2006), Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic, part 2, method 5.
     """
     from scipy.stats import norm, rankdata
 
@@ -50,13 +53,31 @@ def auroc_interval(log_probs: Tensor, states: Tensor, level: float = 0.95) -> tu
     scores, truth = log_probs[:, 1].cpu().numpy(), states.cpu().numpy() == 1
     for name, rows in (("0", ~truth), ("1", truth)):
         check_count(f"the number of rows of class {name} in states", int(rows.sum()), 2)
+    warn_of_few(states)
     above, below = scores[truth], scores[~truth]
     ranks = rankdata(np.concatenate([above, below]))
     placed_above = (ranks[: len(above)] - rankdata(above)) / len(below)  # the share of the others that each is above
     placed_below = 1 - (ranks[len(above) :] - rankdata(below)) / len(above)
     area = float(placed_above.mean())
     error = sqrt(float(placed_above.var(ddof=1)) / len(above) + float(placed_below.var(ddof=1)) / len(below))
-    if not 0.0 < area < 1.0:
-        return area, area, area
-    middle, half = log(area / (1 - area)), float(norm.ppf((1 + level) / 2)) * error / (area * (1 - area))
+    quantile = float(norm.ppf((1 + level) / 2))
+    if not error:
+        return area, *_by_own_errors(area, len(above), len(below), quantile)
+    middle, half = log(area / (1 - area)), quantile * error / (area * (1 - area))
     return area, 1 / (1 + exp(-(middle - half))), 1 / (1 + exp(-(middle + half)))
+
+
+def _by_own_errors(area: float, num_above: int, num_below: int, quantile: float) -> tuple[float, float]:
+    """The smallest and the largest area whose own standard error, for exponential scores, reaches the one found."""
+    from scipy.optimize import brentq
+
+    others = (num_above + num_below) / 2 - 1  # besides the one row of each class in a pair
+
+    def beyond(true: float) -> float:
+        variance = true * (1 - true) * (1 + others * ((1 - true) / (2 - true) + true / (1 + true)))
+        return (true - area) ** 2 - quantile**2 * variance / (num_above * num_below)
+
+    nudge = 1e-9  # at the ends nothing varies, so there the found area itself would pass for a solution
+    lower = 0.0 if area == 0 else float(brentq(beyond, 0.0, area - nudge))
+    upper = 1.0 if area == 1 else float(brentq(beyond, area + nudge, 1.0))
+    return lower, upper

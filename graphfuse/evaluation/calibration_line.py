@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ..checks import invalid
+from .few_events import warn_of_few
 from .predictions import checked_predictions
 
 _STEPS = 100
@@ -35,6 +36,8 @@ class CalibrationLine:
 
 def calibration_line(log_probs: Tensor, states: Tensor) -> CalibrationLine:
     """The intercept and the slope of calibration of two classes, each by logistic regression on the log-odds told.
+
+    Warns below ten rows of either class, where a slope has often no finite estimate.
 
     Args:
         log_probs: Normalized log-probabilities ``(num_rows, 2)`` in nats, none of them impossible.
@@ -66,6 +69,7 @@ def calibration_line(log_probs: Tensor, states: Tensor) -> CalibrationLine:
     told = (log_probs[:, 1] - log_probs[:, 0]).cpu().numpy()
     if not np.isfinite(told).all():
         raise invalid("log_probs", "be finite", float(log_probs.min()))
+    warn_of_few(states)
     one = np.ones((len(truth), 1))
     (intercept,), (intercept_error,) = _logistic(one, truth, told)
     found, errors = _logistic(np.column_stack([one, told]), truth, np.zeros(len(truth)))

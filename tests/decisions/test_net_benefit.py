@@ -6,6 +6,8 @@ import torch
 
 from graphfuse.decisions import decide, decision_curve, net_benefit
 
+pytestmark = pytest.mark.filterwarnings("ignore:states hold")  # of fewer than ten
+
 # twelve patients, four of them ill; at 0.25 seven are treated, of whom three are ill
 PROBS = [0.9, 0.6, 0.3, 0.1, 0.7, 0.5, 0.4, 0.25, 0.2, 0.1, 0.05, 0.05]
 ILL = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]

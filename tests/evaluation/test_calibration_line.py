@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from graphfuse.evaluation import calibration_line
 
+FEW = pytest.mark.filterwarnings("ignore:states hold")
+
 
 def told(log_odds):
     log_odds = torch.as_tensor(np.asarray(log_odds, dtype=float))
@@ -38,6 +40,7 @@ def test_errors_say_how_far_estimates_stray():
         assert abs(found.mean() - (name == "slope")) < 0.05
 
 
+@FEW
 def test_a_slope_is_undefined_where_the_log_odds_part_the_classes_or_are_alike():
     parted = calibration_line(told([-2.0, -1.0, 1.0, 2.0]), torch.tensor([0, 0, 1, 1]))
     assert np.isnan(parted.slope) and np.isnan(parted.slope_error) and parted.intercept == pytest.approx(0, abs=1e-9)
@@ -45,6 +48,7 @@ def test_a_slope_is_undefined_where_the_log_odds_part_the_classes_or_are_alike()
     assert np.isnan(alike.slope) and alike.intercept == pytest.approx(np.log(2) - 0.3)
 
 
+@FEW
 def test_what_has_no_line_is_refused():
     with pytest.raises(ValueError, match="states must hold both classes; got class 1 alone"):
         calibration_line(told([0.0, 1.0]), torch.tensor([1, 1]))
@@ -52,3 +56,11 @@ def test_what_has_no_line_is_refused():
         calibration_line(torch.tensor([[1.0, 0.0], [0.5, 0.5]]).log(), torch.tensor([0, 1]))
     with pytest.raises(ValueError, match="log_probs must have two classes; got 3"):
         calibration_line(torch.full((2, 3), 1 / 3).log(), torch.tensor([0, 1]))
+
+
+def test_below_ten_rows_of_a_class_the_caller_is_warned():
+    log_odds, states = drawn(300)
+    few = np.concatenate([np.flatnonzero(states == 1)[:9], np.flatnonzero(states == 0)[:20]])
+    with pytest.warns(UserWarning, match="states hold 9 events and 20 non-events; with fewer than 10") as found:
+        calibration_line(told(log_odds[few]), torch.from_numpy(states[few]))
+    assert found[0].filename == __file__
