@@ -245,5 +245,6 @@ def _heard(batch: ModalityBatch, states: np.ndarray, trained: np.ndarray) -> fro
     for name in rows:
         if name not in found:
             count = rows[name].sum()
-            warn(f"modality {name!r} says nothing: its {count} rows show fewer than two classes.", stacklevel=5)
+            told = f"modality {name!r} says nothing: its {count} rows show fewer than two classes. "
+            warn(told + "Leave it out, or fit to rows of other classes that have it.", stacklevel=5)
     return found

@@ -213,7 +213,8 @@ def fit_encoder(
     rows = np.flatnonzero(present)
     counts = np.bincount(target[rows], minlength=num_states)
     if (counts > 0).sum() < 2:
-        warn(f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes.", stacklevel=2)
+        told = f"modality {name!r} says nothing: its {len(rows)} rows show fewer than two classes. "
+        warn(told + "Leave it out, or fit to rows of other classes that have it.", stacklevel=2)
         return EncoderEnsemble((), np.full(num_states, 1 / num_states))
     takes = weight_arguments(f"the encoder of modality {name!r}", encoder, weights_of_rows(sample_weight, rows))
     try:
