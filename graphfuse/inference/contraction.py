@@ -9,13 +9,14 @@ from torch import Tensor
 from ..graph.clique_tree import CliqueTree
 from ..logspace import logsumexp, subtract
 from ..tensor_checks import broadcast_shapes
+from .entropy import entropy_of_table
 from .method import Terms
 from .semiring import LogSemiring, Scope, Semiring, align
 
 _BYTES_OF_CHOICE = 32  # of each state that is chosen among: weights, their sums, and what compares them
 
 
-def bytes_of_row(tree: CliqueTree, itemsize: int, num_samples: int = 0) -> int:
+def bytes_of_row(tree: CliqueTree, itemsize: int) -> int:
     """What one row takes at most, without what autograd keeps.
 
     These are potentials, messages and beliefs of all cliques, what works on the largest one, evidence and answers.
@@ -23,17 +24,21 @@ def bytes_of_row(tree: CliqueTree, itemsize: int, num_samples: int = 0) -> int:
     Args:
         tree: Of the contraction.
         itemsize: Bytes of a table's entry.
-        num_samples: Assignments that are drawn from it.
     """
+    largest = max((_size(tree, clique) for clique in tree.cliques), default=0)
+    entries = 2 * (tree.num_entries + largest + sum(tree.num_states.values()))
+    return itemsize * (entries + sum(_size(tree, separator) for separator in tree.separators))
 
-    def size(names: Iterable[str]) -> int:
-        return prod(tree.num_states[name] for name in names)
 
-    largest = max(map(size, tree.cliques), default=0)
-    entries = 2 * (tree.num_entries + largest + sum(tree.num_states.values())) + sum(map(size, tree.separators))
+def bytes_of_choice(tree: CliqueTree, num_samples: int) -> int:
+    """What the assignments take that are drawn of one row."""
     among = (set(clique).difference(above) for clique, above in zip(tree.cliques, tree.separators, strict=True))
-    choice = _BYTES_OF_CHOICE * max(map(size, among), default=0) + 2 * 8 * len(tree.num_states)
-    return itemsize * entries + num_samples * choice
+    largest = max((_size(tree, names) for names in among), default=0)
+    return num_samples * (_BYTES_OF_CHOICE * largest + 2 * 8 * len(tree.num_states))
+
+
+def _size(tree: CliqueTree, names: Iterable[str]) -> int:
+    return prod(tree.num_states[name] for name in names)
 
 
 class Contraction:
@@ -107,6 +112,21 @@ class Contraction:
         return torch.where(possible, table, -torch.inf).expand(
             *self.batch_shape, *table.shape[table.ndim - len(names) :]
         )
+
+    def entropy(self) -> Tensor:
+        """The entropy of all variables, ``(*batch,)`` in nats; ``nan`` in impossible rows, with gradient zero.
+
+        It is the sum of the entropies of the cliques, less those of the separators.
+
+        Reference: Cowell, Dawid, Lauritzen and Spiegelhalter (1999), Probabilistic Networks and Expert Systems, ch. 6.
+        """
+        tree, total = self.tree, torch.zeros_like(self.log_partition)
+        beliefs = self.beliefs(range(len(tree.cliques)))
+        for i, (clique, separator) in enumerate(zip(tree.cliques, tree.separators, strict=True)):
+            total = total + entropy_of_table(self.log_marginal(beliefs[i], i, clique), len(clique))
+            if separator:
+                total = total - entropy_of_table(self.log_marginal(beliefs[i], i, separator), len(separator))
+        return torch.where(self.log_partition > -torch.inf, total.clamp(min=0), torch.nan)
 
     def descend(self, choose: Callable[[Tensor], Tensor], lead: Sequence[int] = ()) -> dict[str, Tensor]:
         """An assignment chosen clique by clique from the roots, each given the states that were already chosen.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import log, prod
+from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,32 +18,20 @@ from ..graph import FactorGraph
 from ..graph.clique_tree import clique_tree
 from ..logspace import logsumexp, subtract
 from ..tensor_checks import broadcast_shapes
-from .plan import gibibytes, in_words, summing_to_one
+from .amounts import gibibytes, in_words
+from .cutset_choice import BYTES, Cutset, CutsetChoice
+from .entropy import entropy_of_table
+from .memory import Refused
+from .plan import summing_to_one
 from .posterior import Posterior
-from .rows.sliced import Table, num_entries, sliced
+from .rows.sliced import joint_states, log_sizes
 
-_BYTES = 8  # of an entry of a row's tables
+_SAMPLED = 8  # patterns whose work tells whether it is worth planning all
+_DOUBT = 4.0  # times as much work as allowed, of which a sample of patterns may tell
 _AT_ONCE = 512  # conditioned rows in one call
 
 
-Answer = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
-
-
-@dataclass(frozen=True)
-class Cutset:
-    """Hidden variables to fix, in the order in which they were chosen.
-
-    Args:
-        names: Variables.
-        num_conditions: Joint states of them.
-        num_entries: Of the tables of one row, once they are fixed.
-        fits: Whether those are within the memory.
-    """
-
-    names: tuple[str, ...]
-    num_conditions: int
-    num_entries: int
-    fits: bool
+Answer = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str], Tensor | None], Posterior]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +46,13 @@ class Conditioned:
         graph: The factorization.
         log_potentials: By factor name, ``(*batch, *scope)`` in nats.
         evidence: What was observed.
-        answer: Answers the conditioned queries, as the ``run`` of a method.
+        answer: Answers the conditioned queries, told with the numbers of their rows.
         memory_budget: Bytes that the tables of a conditioned row may take.
         most_work: Entries of tables that all conditioned rows together may take; a costlier query is refused before it
             starts.
         planning_seconds: Time to look for an order of elimination.
+        numbers: Of the rows, as a refusal is to name them; their positions if None.
+        in_logs: Whether rows are answered in logarithms, which takes all tables.
 
     Raises:
         MemoryError: If a cutset that fits the memory costs too much work.
@@ -71,9 +62,7 @@ class Conditioned:
         >>> names = ["a", "b", "c", "d"]
         >>> ring = markov_network([Variable(name, 3) for name in names], map(tuple, ["ab", "bc", "cd", "da"]))
         >>> same = {name: torch.eye(3) if len(scope) == 2 else torch.zeros(3) for name, scope in ring.scopes.items()}
-        >>> query = Conditioned(ring, same, Evidence(), VariableElimination().run, memory_budget=256)
-        >>> query.cutset(frozenset(names), names).names
-        ('b',)
+        >>> query = Conditioned(ring, same, Evidence(), VariableElimination()._in_rows, memory_budget=256)
         >>> query.posterior(names).log_partition
         tensor(6.2404)
 
@@ -88,21 +77,52 @@ class Conditioned:
     memory_budget: int
     most_work: int = 2**34
     planning_seconds: float = 0.0
+    numbers: Tensor | None = None
+    in_logs: bool = False
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, with the log-partition."""
-        log_partition, log_marginals = self._answer(self._groups(tuple(targets)), tuple(targets))
+        log_partition, log_marginals, weak = self._answer(self._groups(tuple(targets)), tuple(targets))
         return Posterior(
             log_marginals=log_marginals,
             converged=torch.ones(self.batch, dtype=torch.bool),
             _log_partition=lambda: log_partition,
             _log_joint=self.log_joint,
             _variables=self.graph.variable_names,
+            _entropy=self.entropy,
+            _weak=lambda: weak,
         )
 
     def log_partition(self) -> Tensor:
         """The log of the sum over all assignments, ``(*batch,)``."""
-        return self._answer(self._groups(()), ())[0]
+        return self._sums[0]
+
+    def weak(self) -> Tensor:
+        """Rows ``(*batch,)`` whose log-partition was found in logarithms."""
+        return self._sums[1]
+
+    @cached_property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        log_partition, _, weak = self._answer(self._groups(()), ())
+        return log_partition, weak
+
+    def entropy(self) -> Tensor:
+        """The entropy of all variables, ``(*batch,)`` in nats: that of what is fixed, and the mean given it.
+
+        Impossible rows are ``nan``.
+        """
+        groups = [(part, cutset) for rows, cutset in self._groups(()) for part in rows.split(_AT_ONCE)]
+        parts = [self._entropy_of(part, cutset) for part, cutset in groups]
+        return self._in_order(parts, [part for part, _ in groups])
+
+    def _entropy_of(self, rows: Tensor, cutset: Cutset) -> Tensor:
+        found = list(self._by_condition(rows, cutset, ()))
+        log_weights = torch.cat([total for _, total in found])
+        log_weights = subtract(log_weights, logsumexp(log_weights, (0,)))
+        given = torch.cat([posterior.entropy.expand_as(total) for posterior, total in found])
+        given = torch.where(log_weights > -torch.inf, given, 0.0)
+        entropy = (log_weights.exp() * given).sum(0) + entropy_of_table(log_weights.movedim(0, -1), 1)
+        return torch.where((log_weights > -torch.inf).any(0), entropy, torch.nan)
 
     def log_joint(self, names: Sequence[str]) -> Tensor:
         """Log-probabilities ``(*batch, *names)`` of several variables: each of their joint states is fixed as well."""
@@ -119,68 +139,20 @@ class Conditioned:
             query = replace(self, log_potentials=self._tables, evidence=evidence)
             sums.append(torch.where(clash, -torch.inf, query.log_partition()))
         table = torch.stack(sums, -1)
-        return subtract(table, logsumexp(table, (-1,)).unsqueeze(-1)).reshape(*self.batch, *shape)
-
-    def cutset(self, hidden: frozenset[str], targets: Sequence[str]) -> Cutset:
-        """Variables to fix where these are hidden, chosen one by one: who saves most for the states it has.
-
-        The choice ends when tables fit the memory, or when the work is beyond what is allowed.
-        """
-        left, conditions = set(hidden), 1
-        chosen: list[str] = []
-        while True:
-            cost, tables = self._cost(left, targets)
-            fits = _BYTES * cost <= self.memory_budget
-            name = "" if fits or conditions * cost > self.most_work else self._best(tables, cost)
-            if not name:
-                return Cutset(tuple(chosen), conditions, cost, fits)
-            chosen.append(name)
-            left.discard(name)
-            conditions *= self.graph.num_states[name]
-
-    def _best(self, tables: Sequence[Table], cost: int) -> str:
-        saved: dict[str, int] = {}
-        for joined, _ in tables:
-            size = self.graph.size(joined)
-            for name in joined:
-                saved[name] = saved.get(name, 0) + size - size // self.graph.num_states[name]
-        gains = {
-            name: log(cost / max(cost - part, 1)) / log(self.graph.num_states[name])
-            for name, part in saved.items()
-            if self.graph.num_states[name] > 1
-        }
-        return max(sorted(gains), key=gains.__getitem__, default="")
-
-    def _cost(self, hidden: Collection[str], targets: Sequence[str], with_sum: bool = True) -> tuple[int, list[Table]]:
-        """Entries of a row in the costlier of the two queries, for the sum and for the marginals, and its tables."""
-        key = frozenset(hidden), tuple(targets), with_sum
-        if key in self._costs:
-            return self._costs[key]
-        options = []
-        for asked, whole in self._queries(targets, with_sum):
-            _, tables = sliced(self.graph, self._scopes, self._closed, hidden, asked, whole, self.planning_seconds)
-            options.append((num_entries(self.graph, tables, two_way=len(asked) > 1), tables))
-        self._costs[key] = max(options, key=lambda option: option[0])
-        return self._costs[key]
-
-    def _queries(self, targets: Sequence[str], with_sum: bool) -> Iterator[tuple[Sequence[str], bool]]:
-        if with_sum or not targets:
-            yield (), True
-        if targets:
-            yield targets, len(targets) == len(self.graph.variables)
+        return subtract(table, logsumexp(table, (-1,)).unsqueeze(-1)).reshape((*self.batch, *shape))
 
     def refuse_hopeless(self, targets: Sequence[str]) -> None:
         """Refuse at once what the row with the most hidden variables makes too costly; cheap where all tables fit."""
         dense = clique_tree(self.graph, seconds=self.planning_seconds).num_entries
-        if _BYTES * dense <= self.memory_budget or not self.num_rows:
+        if BYTES * dense <= self.memory_budget or not self.num_rows:
             return
         names = list(self.evidence.hard)
         seen = torch.stack([self._hard[name] >= 0 for name in names], -1) if names else torch.zeros(self.num_rows, 0)
         row = int(seen.sum(-1).argmin())
         known = {name for name, shown in zip(names, seen[row].tolist(), strict=True) if shown}
         hidden = frozenset(self.graph.variable_names) - known
-        if _BYTES * self._cost(hidden, targets, with_sum=False)[0] > self.memory_budget:
-            cutset = self.cutset(hidden, targets)
+        if BYTES * self._choice.cost(hidden, targets, with_sum=False)[0] > self.memory_budget:
+            cutset = self._choice.cutset(hidden, targets)
             work = cutset.num_conditions * cutset.num_entries
             if work > self.most_work or not cutset.fits:
                 raise self._refusal(work, row, known, targets)
@@ -195,56 +167,96 @@ class Conditioned:
             patterns, member = torch.zeros(1, 0, dtype=torch.bool), torch.zeros(self.num_rows, dtype=torch.int64)
         else:
             patterns, member = seen.unique(dim=0, return_inverse=True)
-        groups: list[tuple[Tensor, Cutset]] = []
+        order = self._dearest_first(patterns, names)
+        sample = order[:: max(1, len(order) // _SAMPLED)]
+        found: dict[int, tuple[Tensor, Cutset]] = {}
         work = 0
-        for i, pattern in enumerate(patterns.tolist()):
-            known = {name for name, shown in zip(names, pattern, strict=True) if shown}
+        for i in dict.fromkeys([*sample, *order]):
+            known = {name for name, shown in zip(names, patterns[i].tolist(), strict=True) if shown}
             rows = torch.nonzero(member == i).flatten()
-            cutset = self.cutset(frozenset(self.graph.variable_names) - known, targets)
+            hidden = frozenset(self.graph.variable_names) - known
+            cutset = self._choice.cutset(hidden, targets, (self.most_work - work) // len(rows))
             work += len(rows) * cutset.num_conditions * cutset.num_entries
-            if work > self.most_work or not cutset.fits:
-                raise self._refusal(work, int(rows[0]), known, targets)
-            groups.append((rows, cutset))
-        return groups
+            found[i] = rows, cutset
+            expected = work
+            if len(found) == len(sample):  # all rows cost about what these do
+                share = sum(len(each) for each, _ in found.values()) / self.num_rows
+                expected = max(work, int(work / share / _DOUBT))
+            if expected > self.most_work or not cutset.fits:
+                raise self._refusal(expected, int(rows[0]), known, targets)
+        return list(found.values())
+
+    def _dearest_first(self, patterns: Tensor, names: Sequence[str]) -> list[int]:
+        """The order of patterns ``(patterns, names)`` of what was observed in which a refusal shows soonest."""
+        place = {name: v for v, name in enumerate(self.graph.variable_names)}
+        hidden = np.ones((len(patterns), len(place)), dtype=bool)
+        hidden[:, [place[name] for name in names]] = ~patterns.numpy()
+        states = joint_states(log_sizes(self.graph, (), self.planning_seconds), hidden)
+        return [int(i) for i in np.argsort(-states, kind="stable")]
 
     def _refusal(self, work: int, row: int, known: set[str], targets: Sequence[str]) -> Exception:
-        whole, _ = self._cost(frozenset(self.graph.variable_names) - known, targets)
+        row = row if self.numbers is None else int(self.numbers[row])
+        whole, _ = self._choice.cost(frozenset(self.graph.variable_names) - known, targets)
         return invalid(
             "the memory_budget of VariableElimination",
-            f"be at least {gibibytes(_BYTES * whole)}, for the hidden joint states of row {row} (to fix some of "
+            f"be at least {gibibytes(BYTES * whole)}, for the hidden joint states of row {row} (to fix some of "
             f"them in turn would take {in_words(work)} entries or more, of {in_words(self.most_work)} that most_work "
             "allows; fewer rows or targets, or more observed variables, cost less)",
             gibibytes(self.memory_budget),
-            MemoryError,
+            Refused if self.in_logs else MemoryError,
         )
 
     def _answer(
         self, groups: Sequence[tuple[Tensor, Cutset]], targets: tuple[str, ...]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        sizes = self.graph.num_states
-        back = torch.argsort(torch.cat([torch.zeros(0, dtype=torch.int64), *(rows for rows, _ in groups)]))
-        like = next(iter(self.log_potentials.values()), torch.zeros(()))
-        sums = [like.new_zeros(0)]
-        marginals = {name: [like.new_zeros(0, sizes[name])] for name in targets}
-        for rows, cutset in groups:
-            for part in rows.split(_AT_ONCE):
-                total, found = self._conditioned(part, cutset, targets)
-                sums.append(total)
-                for name in targets:
-                    marginals[name].append(found[name])
-        log_partition = torch.cat(sums)[back].reshape(self.batch)
-        return log_partition, {
-            name: torch.cat(parts)[back].reshape(*self.batch, sizes[name]) for name, parts in marginals.items()
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Log-partitions, log-marginals by target, and whether they were found in logarithms, of all rows."""
+        parts = [(part, cutset) for rows, cutset in groups for part in rows.split(_AT_ONCE)]
+        found = [self._conditioned(part, cutset, targets) for part, cutset in parts]
+        rows = [part for part, _ in parts]
+        marginals = {
+            name: self._in_order([each[1][name] for each in found], rows, self.graph.num_states[name])
+            for name in targets
         }
+        log_partition = self._in_order([each[0] for each in found], rows)
+        return log_partition, marginals, self._in_order([each[2] for each in found], rows).bool()
 
-    def _conditioned(self, rows: Tensor, cutset: Cutset, targets: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Log-partitions of rows and log-marginals, ``(rows,)`` and ``(rows, num_states)``."""
+    def _in_order(self, parts: Sequence[Tensor], rows: Sequence[Tensor], *own: int) -> Tensor:
+        if not parts:
+            return next(iter(self.log_potentials.values()), torch.zeros(())).new_zeros((*self.batch, *own))
+        return torch.cat(list(parts))[torch.argsort(torch.cat(list(rows)))].reshape((*self.batch, *own))
+
+    def _conditioned(
+        self, rows: Tensor, cutset: Cutset, targets: tuple[str, ...]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Of some rows log-partitions, log-marginals ``(rows, num_states)``, and whether logarithms were needed."""
+        sums: list[Tensor] = []
+        joints: dict[str, list[Tensor]] = {name: [] for name in targets}
+        weak = torch.zeros(len(rows), dtype=torch.bool)
+        for found, total in self._by_condition(rows, cutset, targets):
+            sums.append(logsumexp(total, (0,)))
+            for name in targets:
+                joint = torch.where(
+                    total[..., None] > -torch.inf, found.log_marginals[name] + total[..., None], -torch.inf
+                )
+                joints[name].append(logsumexp(joint, (0,)))
+            if found._weak is not None:
+                weak |= found._weak().expand(total.shape).any(0)
+        log_partition = logsumexp(torch.stack(sums), (0,))
+        log_marginals = {
+            name: subtract(logsumexp(torch.stack(parts), (0,)), log_partition[:, None])
+            for name, parts in joints.items()
+        }
+        return log_partition, log_marginals, weak
+
+    def _by_condition(
+        self, rows: Tensor, cutset: Cutset, targets: tuple[str, ...]
+    ) -> Iterator[tuple[Posterior, Tensor]]:
+        """Answers for some conditions at a time, and their log-partitions ``(conditions, rows)``."""
         scopes = self.graph.scopes
         tables = {name: _taken(table, len(scopes[name]), rows) for name, table in self._tables.items()}
         hard = {name: states[rows] for name, states in self._hard.items()}
         soft = {name: _taken(table, 1, rows) for name, table in self._soft.items()}
-        sums: list[Tensor] = []
-        joints: dict[str, list[Tensor]] = {name: [] for name in targets}
+        numbers = rows if self.numbers is None else self.numbers[rows]
         at_once = max(1, _AT_ONCE // len(rows))
         for start in range(0, cutset.num_conditions, at_once):
             index = torch.arange(start, min(start + at_once, cutset.num_conditions))
@@ -253,19 +265,9 @@ class Conditioned:
             for name in cutset.names:
                 fixed[name] = (index % self.graph.num_states[name]).unsqueeze(-1).expand(size)
                 index = index // self.graph.num_states[name]
-            found = self.answer(self.graph, tables, Evidence({**hard, **fixed}, soft), targets)
-            total = found.log_partition.expand(size)
-            sums.append(logsumexp(total, (0,)))
-            for name in targets:
-                joint = torch.where(
-                    total[..., None] > -torch.inf, found.log_marginals[name] + total[..., None], -torch.inf
-                )
-                joints[name].append(logsumexp(joint, (0,)))
-        log_partition = logsumexp(torch.stack(sums), (0,))
-        return log_partition, {
-            name: subtract(logsumexp(torch.stack(parts), (0,)), log_partition[:, None])
-            for name, parts in joints.items()
-        }
+            query = self.graph, tables, Evidence({**hard, **fixed}, soft)
+            found = self.answer(*query, targets, numbers.expand(size).reshape(-1) if fixed else numbers)
+            yield found, found.log_partition.expand(size)
 
     @cached_property
     def batch(self) -> torch.Size:
@@ -282,16 +284,12 @@ class Conditioned:
         return prod(self.batch)
 
     @cached_property
-    def _scopes(self) -> list[tuple[str, ...]]:
-        return [factor.scope for factor in self.graph.factors] + [(name,) for name in self.evidence.soft]
-
-    @cached_property
-    def _closed(self) -> set[int]:
-        return summing_to_one(self.graph, self.log_potentials)
-
-    @cached_property
-    def _costs(self) -> dict[tuple[frozenset[str], tuple[str, ...], bool], tuple[int, list[Table]]]:
-        return {}
+    def _choice(self) -> CutsetChoice:
+        scopes = [factor.scope for factor in self.graph.factors] + [(name,) for name in self.evidence.soft]
+        closed = summing_to_one(self.graph, self.log_potentials)
+        itemsize = next(iter(self.log_potentials.values()), torch.zeros(())).element_size() if self.in_logs else 0
+        settings = self.memory_budget, self.most_work, self.planning_seconds, itemsize
+        return CutsetChoice(self.graph, scopes, closed, *settings)
 
     def _flat_states(self, name: str) -> Tensor:
         if name not in self.evidence.hard:
@@ -315,7 +313,7 @@ class Conditioned:
         if table.ndim == num_dims:
             return table
         own = table.shape[table.ndim - num_dims :]
-        return table.expand(*self.batch, *own).reshape(self.num_rows, *own)
+        return table.expand((*self.batch, *own)).reshape(self.num_rows, *own)
 
 
 def _taken(table: Tensor, num_dims: int, rows: Tensor) -> Tensor:

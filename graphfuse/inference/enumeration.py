@@ -12,6 +12,7 @@ from ..checks import invalid
 from ..evidence import Evidence
 from ..graph import FactorGraph
 from ..logspace import logsumexp, subtract
+from .entropy import entropy_of_table
 from .method import InferenceMethod, batch_shape, choose_at_random, terms
 from .posterior import Posterior
 from .semiring import LogSemiring
@@ -44,12 +45,17 @@ class Enumeration(InferenceMethod):
             table = LogSemiring().sum_product([joint], [every], names)
             return subtract(table, log_partition.reshape(*log_partition.shape, *[1] * len(names)))
 
+        def entropy() -> Tensor:
+            found = entropy_of_table(log_joint(every), len(every))
+            return torch.where(log_partition > -torch.inf, found, torch.nan)
+
         return Posterior(
             log_marginals={name: log_joint((name,)) for name in targets},
             converged=torch.ones_like(log_partition, dtype=torch.bool),
             _log_partition=lambda: log_partition,
             _log_joint=log_joint,
             _variables=every,
+            _entropy=entropy,
         )
 
     def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:

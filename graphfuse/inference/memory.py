@@ -20,6 +20,10 @@ _LIMITS = (  # of a container: what it may take and what it takes, as the two ve
 )
 
 
+class Refused(MemoryError):
+    """A refusal that no other way of answering mends."""
+
+
 def budget_of(tables: Iterable[Tensor]) -> int:
     """Half of the bytes that are free where the tables lie."""
     device = next((table.device for table in tables), torch.device("cpu"))

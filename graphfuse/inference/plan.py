@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
 
 import torch
 from torch import Tensor
@@ -12,9 +11,12 @@ from torch import Tensor
 from ..checks import check_known, check_names, check_type
 from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
+from .amounts import bytes_in_words, in_words
 from .contraction import bytes_of_row
+from .rows.batches import FEW, MOST_ENTRIES
 from .rows.query import WIDE
 from .rows.sliced import num_entries, relevant_scopes, sliced
+from .slices import bytes_of_slice
 
 _BYTES = 8  # of an entry of a row's tables, in double precision
 _NAMED = 4  # variables that are named before a list is cut
@@ -40,6 +42,7 @@ class Plan:
         pruned: Hidden variables that do not bear on the targets: what they would add sums to one, or is cut off.
         bytes_row: What these tables take in double precision, one row at a time.
         bytes_dense: What a row takes where all tables are kept, in logarithms.
+        bytes_logs: What a row takes in logarithms once the observed variables are cut out.
         memory_budget: Bytes that may be taken.
         executor: ``"rows"``, one by one in compiled loops; ``"lanes"``, many side by side in compiled loops; or
             ``"logarithms"``, all rows together with all tables.
@@ -58,6 +61,7 @@ class Plan:
     pruned: tuple[str, ...]
     bytes_row: int
     bytes_dense: int
+    bytes_logs: int
     memory_budget: int
     executor: str
     reason: str
@@ -65,14 +69,27 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether one row stays within the memory budget."""
-        return (self.bytes_row if self.executor == "rows" else self.bytes_dense) <= self.memory_budget
+        return self._needed <= self.memory_budget
+
+    @property
+    def _needed(self) -> int:
+        return self.bytes_row if self.executor == "rows" else min(self.bytes_dense, self.bytes_logs)
+
+    @property
+    def _executor(self) -> str:
+        small = self.executor == "rows" and len(self.targets) <= 1 and self.num_entries <= MOST_ENTRIES
+        batch = f"a compiled loop over the hidden variables of each; {FEW} rows or more share work"
+        return f"{self.executor}: {batch if small else self.reason}"
 
     def __str__(self) -> str:
         num_variables = len(self.order)
         asked = "every variable" if len(self.targets) == num_variables else _some(self.targets)
-        rows = self.executor == "rows"
-        needed = self.bytes_row if rows else self.bytes_dense
-        verdict = "fits" if self.fits else "does not fit"
+        room = f"into {bytes_in_words(self.memory_budget)}"
+        verdict = f"fits {room}" if self.fits else f"does not fit {room}"
+        if self.executor == "rows" and not self.fits:
+            verdict += ": some hidden variables are fixed at each of their states in turn (cutset)"
+        if self.executor == "logarithms" and self.fits:
+            verdict += "; rows that do not fit together take turns, unless their gradient is wanted"
         lines = {
             "graph": f"{num_variables} variables, {len(self.cliques)} cliques, width {self.width}",
             "eliminated first": _some(self.order),
@@ -83,8 +100,8 @@ class Plan:
             "pruned": _some(self.pruned) + (" (these do not bear on what is asked)" if self.pruned else ""),
             "left for a row": f"{in_words(self.num_row)} entries in all tables, messages included",
             "largest table": f"{in_words(self.num_largest)} joint states, {bytes_in_words(_BYTES * self.num_largest)}",
-            "executor": f"{self.executor}: {self.reason}",
-            "memory": f"{bytes_in_words(needed)} a row, {verdict} into {bytes_in_words(self.memory_budget)}",
+            "executor": self._executor,
+            "memory": f"{bytes_in_words(self._needed)} a row, {verdict}",
         }
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
 
@@ -131,6 +148,7 @@ def make_plan(
         pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
         bytes_row=_BYTES * entries,
         bytes_dense=bytes_of_row(tree, itemsize),
+        bytes_logs=bytes_of_slice(graph, frozenset(seen), itemsize, seconds),
         memory_budget=memory_budget,
         executor=executor,
         reason=reason,
@@ -183,21 +201,3 @@ def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor]) -> tuple[s
 def _some(names: Sequence[str]) -> str:
     more = ", …" if len(names) > _NAMED else ""
     return f"{len(names)}: {', '.join(names[:_NAMED])}{more}" if names else "none"
-
-
-def in_words(number: int) -> str:
-    """A count as a person reads it, whatever its size."""
-    return f"{number:,}" if number < 10**15 else f"about 2^{log2(number):.0f}"
-
-
-def bytes_in_words(number: int) -> str:
-    """Bytes as a person reads them."""
-    for power, unit in enumerate(("bytes", "KiB", "MiB", "GiB", "TiB")):
-        if number < 1024 ** (power + 1):
-            return f"{number / 1024**power:,.{0 if not power else 1}f} {unit}"
-    return f"about 2^{log2(number) - 40:.0f} TiB"
-
-
-def gibibytes(number: int) -> str:
-    """Bytes for a refusal."""
-    return f"{number / 2**30:,.3f} GiB" if number < 2**80 else f"about 2^{log2(number) - 30:.0f} GiB"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_known, check_names
+from .entropy import entropy_of_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +18,7 @@ class Posterior:
     ``log_marginals`` by variable (*batch, num_states) in nats; ``-inf`` in rows where no assignment has positive
     probability. Where the query named targets, evidence that does not bear on them may be left out, and then such a
     row is told by ``impossible`` alone; on a target that was observed nothing else bears, so it may stay a point mass.
-    ``converged`` (*batch) is true where the method guarantees its answer. ``num_in_logs`` counts rows whose marginals
-    reach below what double precision holds as probabilities: they were computed as logarithms, which takes longer.
+    ``converged`` (*batch) is true where the method guarantees its answer.
     """
 
     log_marginals: Mapping[str, Tensor]
@@ -26,7 +26,8 @@ class Posterior:
     _log_partition: Callable[[], Tensor] = field(repr=False)
     _log_joint: Callable[[tuple[str, ...]], Tensor] = field(repr=False)
     _variables: tuple[str, ...] = field(repr=False)
-    num_in_logs: int = 0
+    _entropy: Callable[[], Tensor] | None = field(default=None, repr=False)
+    _weak: Callable[[], Tensor] | None = field(default=None, repr=False)
 
     @cached_property
     def log_partition(self) -> Tensor:
@@ -40,6 +41,38 @@ class Posterior:
         Their log-partition is ``-inf``.
         """
         return self.log_partition == -torch.inf
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """The exact entropy of all unobserved variables together, given the evidence (*batch), in nats.
+
+        It is the expected surprise at their joint assignment, zero where the evidence leaves one assignment only, and
+        ``nan`` in impossible rows; computed when first read, and differentiable.
+
+        Raises:
+            MemoryError: If its tables exceed the memory budget of the method.
+
+        Example:
+            >>> from graphfuse import Variable, chain, infer
+            >>> graph = chain([Variable("a", 2), Variable("b", 2)])
+            >>> tables = {name: torch.zeros(graph.shape(scope)) for name, scope in graph.scopes.items()}
+            >>> infer(graph, tables).entropy  # of four equally likely assignments
+            tensor(1.3863)
+
+        Reference: Cover and Thomas (2006), Elements of Information Theory, chapter 2.
+        """
+        if self._entropy is not None:
+            return self._entropy()
+        found = entropy_of_table(self._log_joint(self._variables), len(self._variables))
+        return torch.where(self.impossible, torch.nan, found)
+
+    @cached_property
+    def num_in_logs(self) -> int:
+        """Rows whose marginals, or log-partition without targets, reach below what double precision holds.
+
+        They were computed as logarithms, which takes longer.
+        """
+        return 0 if self._weak is None else int(self._weak().sum())
 
     def marginal(self, name: str) -> Tensor:
         """Probabilities ``(*batch, num_states)`` of a variable among the targets; a point mass if it was observed."""

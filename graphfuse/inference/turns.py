@@ -62,6 +62,7 @@ class Turns:
             _log_partition=lambda: log_partition,
             _log_joint=log_joint,
             _variables=graph.variable_names,
+            _entropy=lambda: self.joined([answer(part, ()).entropy for part in self.parts]),
         )
 
 

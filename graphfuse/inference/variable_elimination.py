@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, prod
+from math import inf
 from typing import ClassVar, ParamSpec, TypeVar
 
 import torch
@@ -12,21 +12,17 @@ from torch import Tensor
 from ..checks import invalid
 from ..evidence import Evidence
 from ..graph import FactorGraph
-from ..graph.clique_tree import CliqueTree, clique_tree
-from .contraction import Contraction, bytes_of_row
 from .cutset import Conditioned
-from .memory import budget_of
-from .method import InferenceMethod, Terms, batch_shape, choose_at_random, terms
-from .plan import Plan, gibibytes, in_words, make_plan
+from .log_query import LogQuery
+from .memory import Refused, budget_of
+from .method import InferenceMethod
+from .plan import Plan, make_plan
 from .posterior import Posterior
 from .rows.query import RowQuery, serves
-from .semiring import LogSemiring, MaxSemiring, Semiring
-from .turns import Turns, in_turns
+from .slices import Query
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
-
-_CHUNK = 2**27  # bytes of tables beyond which a processor waits for memory more than more rows at once save
 
 
 @dataclass(frozen=True)
@@ -72,10 +68,13 @@ class VariableElimination(InferenceMethod):
         if targets:
             wide.refuse_hopeless(targets)
         found = _or_else(partial(self._in_rows, graph, log_potentials, evidence), wide.posterior)(targets)
+        entropy, weak, check = found._entropy, found._weak, partial(wide.refuse_hopeless, ())
         return replace(
             found,
-            _log_partition=_or_else(found._log_partition, wide.log_partition, partial(wide.refuse_hopeless, ())),
+            _log_partition=_or_else(found._log_partition, wide.log_partition, check),
             _log_joint=_or_else(found._log_joint, wide.log_joint),
+            _entropy=entropy and _or_else(entropy, self._fixed_in_logs(graph, log_potentials, evidence).entropy),
+            _weak=weak if targets or weak is None else _or_else(weak, wide.weak, check),
         )
 
     def plan(
@@ -109,60 +108,8 @@ class VariableElimination(InferenceMethod):
         budget = self._budget((log_potentials or {}).values())
         return make_plan(graph, evidence_names, targets, log_potentials, budget, self.planning_seconds)
 
-    def _in_rows(
-        self,
-        graph: FactorGraph,
-        log_potentials: Mapping[str, Tensor],
-        evidence: Evidence,
-        targets: Sequence[str],
-    ) -> Posterior:
-        """Rows one by one in compiled loops, each with the tables of its hidden variables."""
-        settings = self._budget(log_potentials.values()), self._in_logs, self.planning_seconds
-        return RowQuery(graph, log_potentials, evidence, *settings).posterior(targets)
-
-    def _in_logs(
-        self,
-        graph: FactorGraph,
-        log_potentials: Mapping[str, Tensor],
-        evidence: Evidence,
-        targets: Sequence[str],
-    ) -> Posterior:
-        """Every row with all its tables, in logarithms: on any device, within any range, differentiable twice."""
-        turns = self._turns(graph, terms(graph, log_potentials, evidence))
-        return turns.posterior(graph, partial(self._contracted, graph), targets)
-
-    def _contracted(self, graph: FactorGraph, factors: Terms, targets: Sequence[str]) -> Posterior:
-        contraction = Contraction(self._plan(graph, factors), factors, LogSemiring())
-        tree = contraction.tree
-        homes = {name: tree.home((name,)) for name in targets}
-        beliefs = contraction.beliefs(homes.values())
-
-        def log_joint(names: tuple[str, ...]) -> Tensor:
-            if not names:
-                return torch.zeros_like(contraction.log_partition)
-            clique = tree.holding(names)
-            if clique is not None:
-                belief = beliefs[clique] if clique in beliefs else contraction.beliefs([clique])[clique]
-                return contraction.log_marginal(belief, clique, names)
-            wider = Contraction(self._plan(graph, factors, tuple(sorted(names))), factors, LogSemiring())
-            home = wider.tree.home(names)
-            return wider.log_marginal(wider.beliefs([home])[home], home, names)
-
-        return Posterior(
-            log_marginals={
-                name: contraction.log_marginal(beliefs[home], home, (name,)) for name, home in homes.items()
-            },
-            converged=torch.ones_like(contraction.log_partition, dtype=torch.bool),
-            _log_partition=lambda: contraction.log_partition,
-            _log_joint=log_joint,
-            _variables=graph.variable_names,
-        )
-
     def decode(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        def best(contraction: Contraction) -> dict[str, Tensor]:
-            return contraction.descend(lambda log_weights: log_weights.argmax(-1))
-
-        return self._descended(graph, terms(graph, log_potentials, evidence), MaxSemiring(), best)
+        return self._log_query(graph, log_potentials, evidence).decode()
 
     def sample(
         self,
@@ -172,57 +119,67 @@ class VariableElimination(InferenceMethod):
         num_samples: int,
         generator: torch.Generator,
     ) -> dict[str, Tensor]:
-        def drawn(contraction: Contraction) -> dict[str, Tensor]:
-            return contraction.descend(lambda log_weights: choose_at_random(log_weights, generator), (num_samples,))
+        return self._log_query(graph, log_potentials, evidence).sample(num_samples, generator)
 
-        return self._descended(graph, terms(graph, log_potentials, evidence), LogSemiring(), drawn, num_samples)
+    def _row_query(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> RowQuery:
+        """Rows one by one in compiled loops, each with the tables of its hidden variables."""
+        settings = self._budget(log_potentials.values()), self._in_logs, self._weak_rows, self.planning_seconds
+        return RowQuery(graph, log_potentials, evidence, *settings)
 
-    @torch.no_grad()
-    def _descended(
+    def _in_rows(
         self,
         graph: FactorGraph,
-        factors: Terms,
-        semiring: Semiring,
-        descend: Callable[[Contraction], dict[str, Tensor]],
-        num_samples: int = 0,
-    ) -> dict[str, Tensor]:
-        """Assignments of all rows, chosen from the roots of a clique tree."""
-        here = all(table.device.type == "cpu" for _, table in factors)
-        turns = self._turns(graph, factors, num_samples, _CHUNK if here else None)
-        chosen = turns.assignments(
-            [descend(Contraction(self._plan(graph, part), part, semiring)) for part in turns.parts]
-        )
-        return {name: chosen[name] for name in graph.variable_names}
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+        numbers: Tensor | None = None,
+    ) -> Posterior:
+        return replace(self._row_query(graph, log_potentials, evidence), numbers=numbers).posterior(targets)
+
+    def _log_query(self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence) -> LogQuery:
+        """Rows together in logarithms: on any device, within any range, differentiable twice."""
+        settings = self._budget(log_potentials.values()), self.planning_seconds
+        return LogQuery(graph, log_potentials, evidence, *settings)
+
+    def _in_logs(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+        numbers: Tensor | None = None,
+    ) -> Posterior:
+        return replace(self._log_query(graph, log_potentials, evidence), numbers=numbers).posterior(targets)
+
+    def _weak_rows(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        targets: Sequence[str],
+        numbers: Tensor | None = None,
+    ) -> Posterior:
+        """Rows in logarithms, by cutset conditioning those that do not fit."""
+
+        def wide(query: Query, rows: Tensor, names: Sequence[str]) -> Posterior:
+            return self._fixed_in_logs(query.graph, query.log_potentials, query.evidence, rows).posterior(names)
+
+        query = self._log_query(graph, log_potentials, evidence)
+        return replace(query, numbers=numbers, wide=wide).posterior(targets)
+
+    def _fixed_in_logs(
+        self,
+        graph: FactorGraph,
+        log_potentials: Mapping[str, Tensor],
+        evidence: Evidence,
+        numbers: Tensor | None = None,
+    ) -> Conditioned:
+        settings = self._budget(log_potentials.values()), self.most_work, self.planning_seconds, numbers, True
+        return Conditioned(graph, log_potentials, evidence, self._in_logs, *settings)
 
     def _budget(self, tables: Iterable[Tensor]) -> int:
         """Bytes that a query of these tables may take."""
         return budget_of(tables) if self.memory_budget is None else self.memory_budget
-
-    def _turns(self, graph: FactorGraph, factors: Terms, num_samples: int = 0, most_bytes: int | None = None) -> Turns:
-        """As many rows at a time as the memory admits, and no more bytes than it is good for."""
-        tree = clique_tree(graph, seconds=self.planning_seconds)
-        cost = bytes_of_row(tree, _itemsize(factors), num_samples)
-        budget = self._budget(table for _, table in factors)
-        return in_turns(factors, min(budget, most_bytes or budget) // max(1, cost))
-
-    def _plan(self, graph: FactorGraph, factors: Terms, together: tuple[str, ...] = ()) -> CliqueTree:
-        tree = clique_tree(graph, together, self.planning_seconds)
-        num_rows = prod(batch_shape(factors))
-        cost = num_rows * bytes_of_row(tree, _itemsize(factors))
-        if cost > (budget := self._budget(table for _, table in factors)):
-            largest = max(tree.cliques, key=graph.size)
-            rows = f"{num_rows} rows" if num_rows > 1 else "1 row"
-            must = (
-                f"be at least {gibibytes(cost)} for {rows} on this graph (its largest clique joins {len(largest)} "
-                f"variables with {in_words(graph.size(largest))} joint states"
-            )
-            must += "; fewer rows at a time cost less)" if num_rows > 1 else ")"
-            raise invalid("the memory_budget of VariableElimination", must, gibibytes(budget), MemoryError)
-        return tree
-
-
-def _itemsize(factors: Terms) -> int:
-    return factors[0][1].element_size() if factors else 4
 
 
 def _or_else(
@@ -234,6 +191,8 @@ def _or_else(
         check()
         try:
             return ask(*args, **kwargs)
+        except Refused:
+            raise
         except MemoryError:
             pass  # the refusal of the other way says more
         return otherwise(*args, **kwargs)

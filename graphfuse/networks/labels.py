@@ -1,5 +1,6 @@
 """Between the labels people write, in data frames and dictionaries, and the numbers of states that inference reads."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +16,10 @@ from ..graph import FactorGraph, Variable
 if TYPE_CHECKING:
     import pandas as pd
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_FEW = 16  # objects in a column, above which text is hashed
+_PROBED = 64  # cells that tell whether objects are shared
+
 Labels: TypeAlias = "pd.DataFrame | Mapping[str, Any]"
 
 
@@ -22,6 +27,7 @@ def encode_labels(graph: FactorGraph, labels: Labels) -> Evidence:
     """Evidence from the labels of states.
 
     A cell is compared as text with the names of the states; where a variable has none, it is the number of the state.
+    A numeric column or array holds numbers of states also where these have names, unless a name is itself a number.
     A whole number that was stored as a float, as pandas does beside gaps, counts as the integer. A missing cell (None,
     ``nan``, ``pd.NA``) is unobserved.
 
@@ -48,7 +54,7 @@ def encode_labels(graph: FactorGraph, labels: Labels) -> Evidence:
     elif _is_pandas(labels, "DataFrame"):
         columns = list(labels.columns)
         check_unique("columns of labels", columns)
-        cells = [labels.iloc[:, position] for position in range(len(columns))]
+        cells = [column for _, column in labels.items()]
         if not columns and graph.variables:  # no column would tell the number of rows
             return Evidence({graph.variable_names[0]: torch.full((len(labels),), -1)})
     else:
@@ -120,7 +126,7 @@ def state_number(argument: str, variable: Variable, label: Any) -> int:
 
 def _encode(variable: Variable, column: Any) -> Tensor:
     """The numbers of the states in a column of labels, or of a single label."""
-    number_of = _reader(variable)
+    number_of = _reader(variable, _is_numeric(column))
     if _is_pandas(column, "Series", "Index", "Categorical"):
         return _encode_series(variable, column, number_of)
     if isinstance(column, np.ndarray | Tensor):
@@ -145,19 +151,57 @@ def _encode_series(variable: Variable, column: Any, number_of: Callable[[Any], i
     """As ``_encode``, in the arrays of pandas."""
     import pandas as pd
 
-    textual = isinstance(column.dtype, pd.StringDtype)
-    try:
-        places, labels = pd.factorize(column.to_numpy(dtype=object) if textual else column)
-    except TypeError:
-        places, labels = np.arange(len(column)), list(column)
+    textual = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
+    cells = column.to_numpy(dtype=object) if textual else column
+    found: tuple[np.ndarray, Any] | None = _few_objects(cells, variable.num_states) if textual else None
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kinds = pd.Categorical(column)
+        found = kinds.codes, kinds.categories
+    if found is None:
+        try:
+            found = pd.factorize(cells)
+        except TypeError:
+            found = np.arange(len(column)), list(column)
+    places, labels = found
     index = column.index if isinstance(column, pd.Series) else range(len(column))
     numbers = []
     for place, label in enumerate(labels):
         number = number_of(label)
-        if number is None:
-            number = _look_up(variable, label, index[int((places == place).argmax())], number_of)
-        numbers.append(number)
+        if number is None and (here := places == place).any():  # a category may be in no cell
+            number = _look_up(variable, label, index[int(here.argmax())], number_of)
+        numbers.append(-1 if number is None else number)
     return torch.from_numpy(np.array([*numbers, -1], dtype=np.int64)[places])
+
+
+def _few_objects(cells: np.ndarray, num_states: int) -> tuple[np.ndarray, Sequence[Any]] | None:
+    """The places of cells among the objects that they are, and these, if there are hardly more of them than states.
+
+    The cells of a column usually share one object a label. To compare addresses is many times as fast as to hash text.
+    """
+    addresses = np.asarray(_Addresses(cells))
+    most = min(num_states, _FEW) + 1  # one is for what is missing
+    if not len(cells) or len(set(addresses[:_PROBED].tolist())) > most:
+        return None
+    places, left = np.zeros(len(cells), dtype=np.uint8), np.ones(len(cells), dtype=bool)
+    labels: list[Any] = []
+    row = 0
+    while left[row]:
+        if len(labels) == most:
+            return None
+        same = addresses == addresses[row]
+        places += same.view(np.uint8) * np.uint8(len(labels))
+        labels.append(cells[row])
+        left ^= same
+        row = int(left.argmax())
+    return places, labels
+
+
+class _Addresses:
+    """The addresses of the objects in an array, for numpy."""
+
+    def __init__(self, cells: np.ndarray) -> None:
+        kind = np.dtype(np.intp).str
+        self.__array_interface__ = {**cells.__array_interface__, "typestr": kind, "descr": [("", kind)]}
 
 
 def _look_up(variable: Variable, label: Any, row: Any, number_of: Callable[[Any], int | None]) -> int:
@@ -179,16 +223,22 @@ def _unknown(argument: str, variable: Variable, label: Any) -> Exception:
     return invalid(argument, "be a label", f"{label!r} of {type(label).__name__}")
 
 
-def _reader(variable: Variable) -> Callable[[Any], int | None]:
-    """A function from a label to the number of its state, -1 if it is missing, None if it is unknown."""
+def _reader(variable: Variable, numeric: bool = False) -> Callable[[Any], int | None]:
+    """A function from a label to the number of its state, -1 if it is missing, None if it is unknown.
+
+    Numbers of states are read beside their names in a numeric column, unless a name is itself a number.
+    """
     by_name = {name: number for number, name in enumerate(variable.states or ())}
+    by_number = variable.states is None or (numeric and not any(_NUMBER.fullmatch(name) for name in variable.states))
 
     def number_of(label: Any) -> int | None:
+        if type(label) is str:  # most are
+            return by_name.get(label)
         if _is_missing(label):
             return -1
         label = _plain(label)
         whole = isinstance(label, Real) and label == label // 1
-        if variable.states is None:
+        if by_number:
             return int(label) if whole and 0 <= label < variable.num_states else None
         found = by_name.get(str(label))
         return by_name.get(str(int(label))) if found is None and whole else found
@@ -196,10 +246,17 @@ def _reader(variable: Variable) -> Callable[[Any], int | None]:
     return number_of
 
 
+def _is_numeric(column: Any) -> bool:
+    """Whether a column is an array of numbers; truth values are none."""
+    if isinstance(column, Tensor):
+        return column.ndim > 0 and column.dtype != torch.bool
+    return getattr(column, "ndim", 0) > 0 and getattr(getattr(column, "dtype", None), "kind", "O") in "iuf"
+
+
 def _is_missing(label: Any) -> bool:
-    if label is None or _is_pandas(label, "NAType", "NaTType"):
+    if label is None or (isinstance(label, float) and label != label):
         return True
-    return isinstance(label, Real) and label != label
+    return (isinstance(label, Real) and label != label) or _is_pandas(label, "NAType", "NaTType")
 
 
 def _plain(value: Any) -> Any:

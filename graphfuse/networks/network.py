@@ -19,6 +19,7 @@ from ..tensor_checks import check_log_values
 from .bayesian import normalized
 from .interventions import intervened
 from .labels import Labels, encode_labels
+from .likelihoods import split_likelihoods
 
 _DEFAULT = VariableElimination()
 
@@ -29,8 +30,10 @@ class Network:
 
     Every method takes evidence in one of these forms: ``Evidence``; a pandas data frame of labels, one case a row; a
     mapping from variables to one label each, a single case of batch shape ``()``, or to sequences of labels. The
-    label of a variable with named states is such a name, else the number of the state; what is missing (None,
-    ``nan``, ``pd.NA``) is unobserved.
+    label of a variable with named states is such a name, else the number of the state; a numeric column or array holds
+    numbers of states also where these have names, unless they are numbers themselves. What is missing (None, ``nan``,
+    ``pd.NA``) is unobserved. In the place of any label may stand a likelihood, a mapping from labels to numbers, one
+    for all rows or a sequence of them; a label left out is ruled out.
 
     The tables of a Bayesian network, as published, sum to one only within a few digits. Questions are answered with
     tables that are normalized at the first question, once; ``log_tables`` stay as they are. That is so where every
@@ -56,6 +59,9 @@ class Network:
         ... })
         >>> network.infer({"fever": "yes"}).marginal("flu")
         tensor([0.3600, 0.6400])
+        >>> network.infer({"flu": {"no": 1.0, "yes": 3.0}, "fever": ["yes", None]}).marginal("flu")
+        tensor([[0.1579, 0.8421],
+                [0.7500, 0.2500]])
     """
 
     graph: FactorGraph
@@ -166,6 +172,10 @@ class Network:
     def _evidence(self, evidence: "Evidence | Labels | None") -> Evidence | None:
         if evidence is None or isinstance(evidence, Evidence):
             return evidence
-        found = encode_labels(self.graph, evidence)
-        device = next((table.device for table in self.log_tables.values()), None)
-        return Evidence({name: states.to(device) for name, states in found.hard.items()})
+        labels, soft = split_likelihoods(self.graph, evidence)
+        hard = encode_labels(self.graph, labels).hard
+        like = next(iter(self.log_tables.values()), torch.zeros(()))
+        return Evidence(
+            {name: states.to(like.device) for name, states in hard.items()},
+            {name: table.to(like) for name, table in soft.items()},
+        )

@@ -50,7 +50,7 @@ def test_any_graph_is_answered_as_by_enumeration_or_refused(graph, budget, data)
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
     tables = random_log_potentials(graph, (3,), generator)
     evidence = random_evidence(graph, (3,), generator)
-    query = Conditioned(graph, tables, evidence, WIDE.run, budget)
+    query = Conditioned(graph, tables, evidence, lambda *asked: WIDE.run(*asked[:4]), budget)
     try:
         found = query.posterior(graph.variable_names)
     except MemoryError:
@@ -67,8 +67,8 @@ def test_every_row_has_the_cutset_of_its_own_gaps(generator):
     found = infer(graph, tables, evidence, method=VariableElimination(memory_budget=256))
     expected = infer(graph, tables, evidence, method=WIDE)
     assert_close(dict(found.log_marginals), dict(expected.log_marginals))
-    query = Conditioned(graph, tables, evidence, WIDE.run, 256)
-    fewer, more = query.cutset(frozenset(["x00", "x11"]), ()), query.cutset(frozenset(graph.variable_names), ())
+    query = Conditioned(graph, tables, evidence, WIDE._in_rows, 256)
+    fewer, more = (query._choice.cutset(frozenset(each), ()) for each in (["x00", "x11"], graph.variable_names))
     assert fewer.names == () and more.names
     assert more.num_conditions == prod(graph.num_states[name] for name in more.names)
     assert more.fits and 8 * more.num_entries <= 256
@@ -92,8 +92,8 @@ def test_what_bears_on_nothing_needs_no_cutset(generator):
     graph = bayesian_network([Variable(name, 2) for name in ["root", *names]], {names[-1]: ["root", *names[:-1]]})
     tables = {name: torch.randn(graph.shape(scope), generator=generator) for name, scope in graph.scopes.items()}
     tables = {name: table.double().log_softmax(-1) for name, table in tables.items()}
-    query = Conditioned(graph, tables, Evidence(), WIDE.run, 128)
-    assert query.cutset(frozenset(graph.variable_names), ["root"]).names == ()
+    query = Conditioned(graph, tables, Evidence(), WIDE._in_rows, 128)
+    assert query._choice.cutset(frozenset(graph.variable_names), ["root"]).names == ()
     found = query.posterior(["root"]).log_marginals["root"]
     assert_close(found, tables["root"])
 
@@ -108,11 +108,58 @@ def test_gradients_of_the_log_partition_are_marginals(generator):
     assert_close(gradient, expected)
 
 
+@pytest.mark.parametrize("budget", [100, 200, 400])
+@pytest.mark.parametrize("targets", [None, ["a"], []], ids=str)
+def test_rows_beyond_what_probabilities_hold_are_answered_within_little_memory(budget, targets, generator):
+    ring = markov_network([Variable(name, 2) for name in "abcd"], map(tuple, ["ab", "bc", "cd", "da"]))
+    tables = random_log_potentials(ring, (3,), generator)
+    spread = torch.tensor([1.0, 1e4, 1e4], dtype=torch.float64)
+    tables = {name: table * spread.reshape(3, *[1] * len(ring.scopes[name])) for name, table in tables.items()}
+    found = infer(ring, tables, targets=targets, method=VariableElimination(memory_budget=budget))
+    expected = infer(ring, tables, targets=targets, method=Enumeration())
+    assert_close(found.log_partition, expected.log_partition)
+    assert_close(dict(found.log_marginals), dict(expected.log_marginals))
+    assert_close(found.log_joint(("a", "c")), expected.log_joint(("a", "c")))
+    assert_close(found.entropy, expected.entropy)
+    assert found.num_in_logs == 2
+
+
+def test_weak_rows_that_do_not_fit_are_refused_by_their_number(generator):
+    graph = grid(6)
+    tables = random_log_potentials(graph, (), generator)
+    tables["x33"] = torch.zeros(5, 2, dtype=torch.float64)
+    tables["x33"][3, 0] = -5000.0
+    enough = VariableElimination().plan(graph).bytes_row
+    with pytest.raises(MemoryError, match="for the hidden joint states of row 3"):
+        infer(graph, tables, method=VariableElimination(enough, most_work=0))
+    assert infer(graph, tables, method=VariableElimination(enough)).num_in_logs == 1
+
+
+def test_weak_rows_of_all_widths_are_answered_in_their_order(generator):
+    graph = grid(4)
+    tables = random_log_potentials(graph, (), generator)
+    tables["x33"] = 3000 * torch.randn(8, 2, generator=generator, dtype=torch.float64)
+    evidence = rows_of_gaps(graph, 8, generator)
+    found, expected = (infer(graph, tables, evidence, ["x00"], each) for each in (VariableElimination(1200), WIDE))
+    assert_close(dict(found.log_marginals), dict(expected.log_marginals))
+    assert found.num_in_logs == expected.num_in_logs > 3
+
+
+def test_many_patterns_are_refused_without_a_plan_for_each(generator):
+    graph = grid(9)
+    tables = random_log_potentials(graph, (), generator)
+    hard = {name: torch.randint(-1, 2, (300,), generator=generator) for name in graph.variable_names}
+    query = Conditioned(graph, tables, Evidence(hard), WIDE._in_rows, memory_budget=256, most_work=2**16)
+    with pytest.raises(MemoryError, match="that most_work allows"):
+        query.posterior(graph.variable_names)
+    assert len(query._choice._costs) < 100
+
+
 def test_too_much_work_is_refused_with_its_cost(generator):
     graph = grid(4)
     tables = random_log_potentials(graph, (), generator)
     with pytest.raises(
-        MemoryError, match=r"at least 0\.000 GiB, for the hidden joint states of row 0 .* 100 that most_w"
+        MemoryError, match=r"at least [\d.]+ KiB, for the hidden joint states of row 0 .* 100 that most_w"
     ):
         infer(graph, tables, method=VariableElimination(memory_budget=128, most_work=100))
     with pytest.raises(MemoryError, match="of 0 that most_work allows"):

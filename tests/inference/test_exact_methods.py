@@ -1,5 +1,7 @@
 """Exact methods agree with the listing of all assignments, on any graph and under any evidence."""
 
+from dataclasses import MISSING, fields
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -24,7 +26,11 @@ from graphfuse.inference import InferenceMethod
 from tests.families import members
 from tests.graphs import BATCHES, assert_close, factor_graphs, random_evidence, random_log_potentials
 
-EXACT = members(inference, InferenceMethod, exact_on={"all"})
+EXACT = [
+    method  # that has to be told nothing
+    for method in members(inference, InferenceMethod, exact_on={"all"})
+    if not any(each.default is MISSING and each.default_factory is MISSING for each in fields(method))
+]
 
 
 def grid(size: int = 3) -> FactorGraph:
@@ -244,7 +250,7 @@ def test_a_query_beyond_the_memory_budget_is_refused_before_it_starts(generator)
     graph = grid()
     log_potentials = random_log_potentials(graph, (50,), generator)
     with pytest.raises(
-        MemoryError, match=r"must be at least .* GiB, for the hidden joint states of row 0 .*; got 0\.000"
+        MemoryError, match=r"must be at least .*, for the hidden joint states of row 0 .*; got 100 bytes"
     ):
         infer(graph, log_potentials, method=VariableElimination(memory_budget=100, most_work=0))
     names = [f"v{i}" for i in range(40)]

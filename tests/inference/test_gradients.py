@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from graphfuse import Evidence, Variable, infer, log_score, markov_network, star
+from graphfuse import (
+    Enumeration,
+    Evidence,
+    Variable,
+    VariableElimination,
+    decode,
+    infer,
+    log_score,
+    markov_network,
+    star,
+)
 from tests.graphs import assert_close, random_log_potentials
 
 NAMES = "abcd"
@@ -83,3 +93,30 @@ def test_the_score_of_an_assignment_is_differentiable(generator):
     assignment = {name: torch.tensor([0, 1]) for name in NAMES}
     log_score(graph, log_potentials, assignment).sum().backward()
     assert log_potentials["a-b"].grad.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_the_score_of_the_best_assignment_is_differentiable_where_no_other_is_as_good(generator):
+    graph = loop()
+    tables = random_log_potentials(graph, (3,), generator)
+    evidence = Evidence({graph.variable_names[0]: torch.tensor([0, -1, 1])})
+    leaves = [table.requires_grad_() for table in tables.values()]
+
+    def score(*logs):
+        potentials = dict(zip(tables, logs, strict=True))
+        return log_score(graph, potentials, decode(graph, potentials, evidence))
+
+    assert gradcheck(score, leaves)
+    for gradient in torch.autograd.grad(score(*leaves).sum(), leaves):
+        assert bool(((gradient == 0) | (gradient >= 1)).all())  # entries of the best assignment count, no others
+
+
+@pytest.mark.parametrize("method", [VariableElimination(), Enumeration()], ids=str)
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+def test_the_entropy_passes_gradcheck(method, batch, generator):
+    graph = loop()
+    tables = random_log_potentials(graph, batch, generator)
+    leaves = [table.requires_grad_() for table in tables.values()]
+    evidence = Evidence({graph.variable_names[0]: torch.full(batch, 1)})
+    assert gradcheck(
+        lambda *logs: infer(graph, dict(zip(tables, logs, strict=True)), evidence, method=method).entropy, leaves
+    )

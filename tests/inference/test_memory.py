@@ -33,7 +33,7 @@ def test_a_container_may_leave_less(limit, used, budget, system):
 
 def test_a_query_is_refused_by_what_is_free(system, generator):
     tables = {name: torch.zeros(4, *CLIQUE.shape(scope), requires_grad=True) for name, scope in CLIQUE.scopes.items()}
-    with pytest.raises(MemoryError, match=r"for 4 rows .*; got 0\.000 GiB"):
+    with pytest.raises(MemoryError, match=r"for 4 rows .*; got \d+ bytes"):
         _ = infer(CLIQUE, tables).log_partition
     assert infer(CLIQUE, tables, method=VariableElimination(memory_budget=10**6)).log_partition.shape == (4,)
 

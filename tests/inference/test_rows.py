@@ -238,7 +238,7 @@ def test_a_row_beyond_the_memory_budget_is_refused_with_its_cost_and_others_are_
     for num_threads in (1, 2):
         threads(num_threads)
         for targets in (None, ["x3"], []):
-            with pytest.raises(MemoryError, match=r"must be at least [\d.]+ GiB, for .* of row 700 .*; got 0\.000 GiB"):
+            with pytest.raises(MemoryError, match=r"must be at least [\d.]+ \w+, for .* of row 700 .*; got 2\.0 KiB"):
                 _ = infer(graph, tables, Evidence(observed), targets, method).log_partition
 
 

@@ -20,7 +20,7 @@ def own_trees_everywhere():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "WORTH", 0)
         patch.setattr(sliced, "WORTH", 0)
-        patch.setattr(sliced, "_SAVED", 0)
+        patch.setattr(sliced, "SAVED", 0)
         engine.own_layout_of.cache_clear()
         yield
     engine.own_layout_of.cache_clear()
@@ -60,7 +60,7 @@ def test_gradients_along_trees_of_rows_are_those_along_the_tree_of_the_graph(gen
         expected = gradients()
         patch.setattr(engine, "WORTH", 0)
         patch.setattr(sliced, "WORTH", 0)
-        patch.setattr(sliced, "_SAVED", 0)
+        patch.setattr(sliced, "SAVED", 0)
         engine.own_layout_of.cache_clear()
         found = gradients()
         assert engine.own_layout_of.cache_info().currsize

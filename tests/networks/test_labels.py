@@ -51,6 +51,33 @@ def test_numbers_of_every_dtype_are_compared_as_text_or_as_states(dtype):
     assert encoded(frame) == {"grade": [0, 2, 1], "count": [0, 3, 1]}
 
 
+@pytest.mark.parametrize("dtype", ["object", "str"])
+def test_cells_are_read_alike_whether_they_share_an_object_or_not(dtype):
+    kinds = {"yes": 1, "no": 0, None: -1, float("nan"): -1}
+    drawn = np.random.default_rng(0).integers(len(kinds), size=300)
+    shared = [list(kinds)[number] for number in drawn]
+    own = [label if not isinstance(label, str) else "".join(list(label)) for label in shared]
+    expected = [list(kinds.values())[number] for number in drawn]
+    assert len({id(label) for label in own}) > 100
+    for cells in (shared, own, shared[:100] + own[100:]):
+        assert encoded(pd.DataFrame({"flu": pd.Series(cells, dtype=dtype)})) == {"flu": expected}
+
+
+def test_a_category_that_is_in_no_cell_need_not_be_a_state():
+    cells = pd.Categorical(["yes", None, "no"], categories=["maybe", "no", "yes"])
+    for labels in (pd.DataFrame({"flu": cells}), {"flu": cells}, {"flu": pd.CategoricalIndex(cells)}):
+        assert encoded(labels) == {"flu": [1, -1, 0]}
+    cells = pd.Categorical(["yes", "maybe"], categories=["maybe", "no", "yes"])
+    with pytest.raises(ValueError, match=r"labels\['flu'\] in row 1 .*'maybe'"):
+        encode_labels(GRAPH, pd.DataFrame({"flu": cells}))
+
+
+def test_a_state_may_be_written_in_more_ways_than_there_are_states():
+    grades = [1, "1", 1.0, np.int8(1), np.float32(1), "2", 2, None, np.nan] * 20
+    expected = [0, 0, 0, 0, 0, 1, 1, -1, -1] * 20
+    assert encoded(pd.DataFrame({"grade": pd.Series(grades, dtype=object)})) == {"grade": expected}
+
+
 def test_gaps_that_turn_integers_into_floats_change_nothing():
     frame = pd.DataFrame({"grade": [1, None, 2], "count": [0, 3, None]})
     assert frame["grade"].dtype == "float64"

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
-from math import log2
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,10 @@ import torch
 from ...checks import invalid
 from ...graph import FactorGraph
 from ...threads import spans
+from ..amounts import gibibytes
 from .batches import answer_batch, serves_batch
 from .layout import Layout, along, make_layout, make_work
-from .sliced import WORTH, sliced, tree_of
+from .sliced import WORTH, joint_states, log_sizes, sliced, tree_of
 from .status import WEAK
 from .tables import RowTables, Terms
 
@@ -26,8 +26,6 @@ _FIRST_SCRATCH = 4096  # entries
 _GROWTH = 8  # times what was wanted, so that a row is seldom begun anew; memory is taken as it is written
 _LARGE = 2**24  # entries
 _PATIENCE = 16  # plans that were made in vain, the dearest rows first, before no more are made
-_AT_ONCE = 4096  # rows whose joint states are counted together
-_MOST = 100.0  # bits of a count
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +226,8 @@ def share_out(question: Question, states: np.ndarray) -> tuple[list[Share], np.n
     patterns, first, member, count = np.unique(
         shown, axis=0, return_index=True, return_inverse=True, return_counts=True
     )
-    most = _at_most(question, states[first] < 0) * count
+    bits = log_sizes(question.graph, question.asked[:2], question.planning_seconds)
+    most = joint_states(bits, states[first] < 0) * count
     dear = np.argsort(-most, kind="stable")[: np.count_nonzero(most >= worth)]
     own: list[tuple[Layout, int]] = []
     in_vain = 0
@@ -251,24 +250,6 @@ def share_out(question: Question, states: np.ndarray) -> tuple[list[Share], np.n
     layouts = [common, *(layout for layout, _ in own)]
     shares = [(layout, start, stop) for layout, start, stop in zip(layouts, [0, *ends], ends, strict=False)]
     return [share for share in shares if share[1] < share[2]], np.argsort(ranks, kind="stable")
-
-
-def _at_most(question: Question, hidden: np.ndarray) -> np.ndarray:
-    """Joint states of hidden variables in all cliques, nothing pruned, by row of ``(rows, num_variables)``."""
-    logs = _log_sizes(question.graph, question.asked[:2], question.planning_seconds)
-    parts = [hidden[start : start + _AT_ONCE].astype(np.float32) @ logs for start in range(0, len(hidden), _AT_ONCE)]
-    return np.concatenate([np.exp2(np.minimum(part, _MOST)).sum(axis=1, dtype=float) for part in parts])
-
-
-@lru_cache(maxsize=16)
-def _log_sizes(graph: FactorGraph, asked: tuple[str, ...], seconds: float) -> np.ndarray:
-    """By variable and clique, the bits of the states of one in the other."""
-    place, tree = {name: v for v, name in enumerate(graph.variable_names)}, tree_of(graph, asked, seconds)
-    logs = np.zeros((len(place), len(tree.cliques)), dtype=np.float32)
-    for c, clique in enumerate(tree.cliques):
-        for name in clique:
-            logs[place[name], c] = log2(graph.num_states[name])
-    return logs
 
 
 def _by_row(tables: RowTables, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -307,8 +288,8 @@ def in_threads(
                     row = start + first if order is None else int(order[start + first])
                     raise invalid(
                         "the memory_budget of VariableElimination",
-                        f"be at least {8 * wanted / 2**30:,.3f} GiB, for the hidden joint states of row {row}",
-                        f"{budget / 2**30:,.3f} GiB",
+                        f"be at least {gibibytes(8 * wanted)}, for the hidden joint states of row {row}",
+                        gibibytes(budget),
                         MemoryError,
                     )
                 more = _GROWTH if wanted < _LARGE else 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from math import prod
 
 import numpy as np
@@ -27,7 +27,9 @@ WIDE = 4096  # joint states of all cliques, below which rows are learned faster 
 _FEW = 8  # targets that are learned with a sum of their own each
 _LATEST = Latest()
 
-General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str]], Posterior]
+General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str], Tensor | None], Posterior]
+InLogs = tuple[Tensor, Posterior]  # some rows, and what logarithms say of them
+Answer = tuple[RowAnswer, Sequence[InLogs]]
 
 
 def serves(
@@ -49,8 +51,10 @@ class RowQuery:
         log_potentials: By factor, its table.
         evidence: What was observed.
         memory_budget: In bytes.
-        general: Answers any query; it serves rows that probabilities cannot hold, and differentiable marginals.
+        general: Answers any query in logarithms; it serves differentiable marginals, and joints.
+        weak: Answers rows that probabilities cannot hold, told by their numbers.
         planning_seconds: Time to look for an order of elimination.
+        numbers: Of the rows, as a refusal is to name them; their positions if None.
     """
 
     graph: FactorGraph
@@ -58,7 +62,9 @@ class RowQuery:
     evidence: Evidence
     memory_budget: int
     general: General
+    weak: General
     planning_seconds: float = 0.0
+    numbers: Tensor | None = None
 
     def posterior(self, targets: Sequence[str]) -> Posterior:
         """Marginals of the targets, and the rest on demand."""
@@ -66,15 +72,29 @@ class RowQuery:
         if learned and targets:
             return self._learned_marginals(targets)
         whole = len(targets) == len(self.graph.variables) and not learned
-        answer = self._answer(targets, whole) if targets else None
-        num_in_logs = 0 if answer is None else int(answer.weak.sum())
+        if not targets:
+            return self._posterior({}, None, None)
+        answer, others = self._answer(targets, whole)
+        log_marginals = self._log_marginals(answer, targets, others)
+        return self._posterior(log_marginals, (answer, others) if whole else None, answer.weak)
+
+    def _posterior(self, log_marginals: dict[str, Tensor], answer: Answer | None, weak: np.ndarray | None) -> Posterior:
+        """Marginals, with what is asked of the same rows later.
+
+        Args:
+            log_marginals: Of the targets.
+            answer: What holds the log-partitions as well, if any does.
+            weak: Rows whose marginals were found in logarithms; of their log-partitions if None.
+        """
+        sums = cache(lambda: self._sums(answer))
         return Posterior(
-            log_marginals={} if answer is None else self._log_marginals(answer, targets),
+            log_marginals=log_marginals,
             converged=torch.ones(self._batch, dtype=torch.bool),
-            _log_partition=lambda: self._sums(answer if whole else None),
+            _log_partition=lambda: sums()[0],
             _log_joint=lambda names: self._everything._log_joint(names),
             _variables=self.graph.variable_names,
-            num_in_logs=num_in_logs,
+            _entropy=lambda: self._everything.entropy,
+            _weak=lambda: sums()[1] if weak is None else torch.from_numpy(weak).reshape(self._batch),
         )
 
     @property
@@ -118,21 +138,25 @@ class RowQuery:
 
     @cached_property
     def _everything(self) -> Posterior:
-        return self.general(self.graph, self.log_potentials, self.evidence, ())
+        return self.general(self.graph, self.log_potentials, self.evidence, (), self.numbers)
 
-    def _answer(self, asked: Sequence[str], whole: bool) -> RowAnswer:
+    def _answer(self, asked: Sequence[str], whole: bool) -> Answer:
+        """What rows say; and of weak ones what logarithms say, first of those that are known to be weak, which may be
+        refused.
+        """
         terms, _, _ = self._split
-        settings = self.memory_budget, self.planning_seconds
-        return answer_rows(self.graph, terms, self._tables, self._states, asked, whole, *settings)
+        settings, beyond = (self.memory_budget, self.planning_seconds), self._tables.beyond
+        others = list(self._in_logs(np.broadcast_to(beyond, prod(self._batch)), asked)) if beyond.any() else []
+        answer = answer_rows(self.graph, terms, self._tables, self._states, asked, whole, *settings)
+        return answer, [*others, *self._in_logs(answer.weak & ~beyond, asked)]
 
-    def _log_marginals(self, answer: RowAnswer, targets: Sequence[str]) -> dict[str, Tensor]:
+    def _log_marginals(self, answer: RowAnswer, targets: Sequence[str], others: Sequence[InLogs]) -> dict[str, Tensor]:
         sizes = self.graph.num_states
         logs = torch.from_numpy(answer.marginals).log_()
         found = dict(zip(targets, logs.split([sizes[name] for name in targets], dim=1), strict=True))
-        if answer.weak.any():
-            for rows, others in self._in_logs(answer.weak, targets):
-                for name in targets:
-                    found[name][rows] = others.log_marginals[name].double()
+        for rows, posterior in others:
+            for name in targets:
+                found[name][rows] = posterior.log_marginals[name].double()
         return {
             name: table.contiguous().to(self._dtype).reshape(*self._batch, sizes[name]) for name, table in found.items()
         }
@@ -140,8 +164,8 @@ class RowQuery:
     def _learned_marginals(self, targets: Sequence[str]) -> Posterior:
         """Of a few targets each is the root of a sum of its own; the marginals of many are differentiated as logs."""
         if len(targets) > _FEW or not self._side_by_side:
-            return self.general(self.graph, self.log_potentials, self.evidence, targets)
-        log_marginals, num_in_logs = {}, 0
+            return self.general(self.graph, self.log_potentials, self.evidence, targets, self.numbers)
+        log_marginals, weak = {}, np.zeros(prod(self._batch), dtype=bool)
         for name in targets:
             lanes, size = self._lanes(name), self.graph.num_states[name]
             peak = lanes.log_values.max(axis=1, keepdims=True)
@@ -151,15 +175,8 @@ class RowQuery:
             table = self._through(lanes, found.to(self._dtype), name)
             table = subtract(table, logsumexp(table, (1,)).unsqueeze(1))
             log_marginals[name] = table.reshape(*self._batch, size)
-            num_in_logs = max(num_in_logs, int(lanes.weak.sum()))
-        return Posterior(
-            log_marginals=log_marginals,
-            converged=torch.ones(self._batch, dtype=torch.bool),
-            _log_partition=lambda: self._sums(None),
-            _log_joint=lambda names: self._everything._log_joint(names),
-            _variables=self.graph.variable_names,
-            num_in_logs=num_in_logs,
-        )
+            weak |= lanes.weak
+        return self._posterior(log_marginals, None, weak)
 
     @cached_property
     def _loaded(self) -> Loaded:
@@ -168,21 +185,23 @@ class RowQuery:
     def _lanes(self, target: str | None) -> Lanes:
         return collect(self.graph, self._loaded.tables, self.evidence.hard, target)
 
-    def _sums(self, answer: RowAnswer | None) -> Tensor:
-        """Log-partitions, differentiable in the tables."""
+    def _sums(self, answer: Answer | None) -> tuple[Tensor, Tensor]:
+        """Log-partitions, differentiable in the tables, and the rows in which they were found in logarithms."""
         if self._side_by_side:
             lanes = self._lanes(None)
-            found = self._completed(lanes.log_values[:, 0], lanes.weak)
-            return self._through(lanes, found.unsqueeze(1), None).reshape(self._batch)
-        answer = self._answer((), True) if answer is None else answer
-        found = self._completed(answer.log_partition, answer.weak)
-        return (self._row_by_row(found) if self._learned else found).reshape(self._batch)
+            found = self._completed(lanes.log_values[:, 0], self._in_logs(lanes.weak, ()))
+            weak = torch.from_numpy(lanes.weak).reshape(self._batch)
+            return self._through(lanes, found.unsqueeze(1), None).reshape(self._batch), weak
+        rows, others = self._answer((), True) if answer is None else answer
+        found = self._completed(rows.log_partition, others)
+        found = (self._row_by_row(found) if self._learned else found).reshape(self._batch)
+        return found, torch.from_numpy(rows.weak).reshape(self._batch)
 
-    def _completed(self, log_partition: np.ndarray, weak: np.ndarray) -> Tensor:
-        """Log-partitions ``(rows,)``, those of weak rows by the general rule."""
+    def _completed(self, log_partition: np.ndarray, others: Iterable[InLogs]) -> Tensor:
+        """Log-partitions ``(rows,)``, those of weak rows as logarithms say."""
         found = torch.from_numpy(log_partition)
-        for rows, others in self._in_logs(weak, ()):
-            found[rows] = others.log_partition.double()
+        for rows, posterior in others:
+            found[rows] = posterior.log_partition.double()
         return found.to(self._dtype)
 
     def _through(self, lanes: Lanes, found: Tensor, target: str | None) -> Tensor:
@@ -218,21 +237,21 @@ class RowQuery:
         soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
         query = replace(self, log_potentials=potentials, evidence=Evidence(self.evidence.hard, soft))
         rows = torch.arange(prod(self._batch)) if rows is None else rows
-        found = query._rows(rows, () if target is None else (target,))
+        found = query._rows(rows, () if target is None else (target,), self.general)
         sums = found.log_partition.expand(len(rows)).unsqueeze(1)
         if target is not None:
             sums = sums + found.log_marginals[target].expand(len(rows), -1)
         return torch.where(sums == -torch.inf, -torch.inf, sums).to(self._dtype)  # no gradient of what is impossible
 
     @torch.no_grad()
-    def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[tuple[Tensor, Posterior]]:
-        """Rows that were chosen, by the general rule."""
+    def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[InLogs]:
+        """Rows that were chosen, in logarithms."""
         rows = torch.from_numpy(np.flatnonzero(chosen))
         if len(rows):
-            yield rows, self._rows(rows, targets)
+            yield rows, self._rows(rows, targets, self.weak)
 
-    def _rows(self, at: Tensor, targets: Sequence[str]) -> Posterior:
-        """Some of the rows by the general rule."""
+    def _rows(self, at: Tensor, targets: Sequence[str], rule: General) -> Posterior:
+        """Some of the rows by a general rule."""
 
         def taken(table: Tensor, num_dims: int) -> Tensor:
             if table.ndim == num_dims:
@@ -243,4 +262,5 @@ class RowQuery:
         potentials = {name: taken(self.log_potentials[name], len(scope)) for name, scope in self.graph.scopes.items()}
         hard = {name: taken(states, 0) for name, states in self.evidence.hard.items()}
         soft = {name: taken(table, 1) for name, table in self.evidence.soft.items()}
-        return self.general(self.graph, potentials, Evidence(hard, soft), targets)
+        numbers = at if self.numbers is None else self.numbers[at]
+        return rule(self.graph, potentials, Evidence(hard, soft), targets, numbers)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from math import prod
+from functools import lru_cache
+from math import log2, prod
+
+import numpy as np
 
 from ...graph import Factor, FactorGraph
 from ...graph.clique_tree import CliqueTree, clique_tree, clique_tree_towards
@@ -12,7 +15,9 @@ Scope = tuple[str, ...]
 Table = tuple[Scope, int]  # hidden variables that a clique joins; the joint states it sends on, 0 if none
 
 WORTH = 2**13  # entries by variable, of all rows that hide the same ones, whose time is about that of a plan
-_SAVED = 1.25  # times as many entries on the tree of the graph as on one of their own
+SAVED = 1.25  # times as many entries on the tree of the graph as on one of their own
+_AT_ONCE = 4096  # rows whose joint states are counted together
+_MOST = 100.0  # bits of a count
 
 
 def tree_of(graph: FactorGraph, asked: Sequence[str], seconds: float) -> CliqueTree:
@@ -60,7 +65,29 @@ def sliced(
     rest = FactorGraph(variables, [Factor(f"{i}", part) for i, part in enumerate(left)])
     own = tree_of(rest, [name for name in asked if name in hidden] if len(asked) == 1 else (), 0.0)
     fewer = row_tables(own, parts, relevant, hidden)
-    return (own, fewer) if _SAVED * _entries(graph, fewer) < cost else (tree, tables)
+    return (own, fewer) if SAVED * _entries(graph, fewer) < cost else (tree, tables)
+
+
+def joint_states(bits: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Joint states of hidden variables in all cliques, nothing pruned, by row of ``(rows, num_variables)``.
+
+    Args:
+        bits: As ``log_sizes`` gives them.
+        hidden: Bool.
+    """
+    parts = [hidden[start : start + _AT_ONCE].astype(np.float32) @ bits for start in range(0, len(hidden), _AT_ONCE)]
+    return np.concatenate([np.exp2(np.minimum(part, _MOST)).sum(axis=1, dtype=float) for part in parts])
+
+
+@lru_cache(maxsize=16)
+def log_sizes(graph: FactorGraph, asked: tuple[str, ...], seconds: float) -> np.ndarray:
+    """The bits of the states of every variable in every clique, ``(num_variables, num_cliques)``."""
+    place, tree = {name: v for v, name in enumerate(graph.variable_names)}, tree_of(graph, asked, seconds)
+    logs = np.zeros((len(place), len(tree.cliques)), dtype=np.float32)
+    for c, clique in enumerate(tree.cliques):
+        for name in clique:
+            logs[place[name], c] = log2(graph.num_states[name])
+    return logs
 
 
 def relevant_scopes(
