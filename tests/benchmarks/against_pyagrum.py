@@ -1,10 +1,13 @@
-"""How fast are many rows beside pyAgrum?      python -m tests.benchmarks.against_pyagrum [NETWORK ...]
+"""How fast are many rows beside pyAgrum?
+
+python -m tests.benchmarks.against_pyagrum [NETWORK ...] [one] [all] [blocks]
 
 Every row hides its own half of the variables; both sides answer the same rows, one thread each, in process CPU time,
-in turns, medians of five for ours, every turn with other rows. pyAgrum (LazyPropagation, one engine whose evidence is
-replaced) is asked for fewer rows, for it takes them one at a time. "one" asks for one hidden variable, "all" for every
-hidden one, "blocks" too, and for the probability of what was seen: there the variables lie in four blocks, and rows
-hide whole blocks, in sixteen ways. Needs: pip install 'graphfuse[bench]'.
+in turns, medians of five for ours (three for all of a large network), every turn with other rows. pyAgrum
+(LazyPropagation, one engine whose evidence is replaced) is asked for fewer rows, for it takes them one at a time.
+"one" asks for one hidden variable, "all" for every hidden one, "blocks" too, and for the probability of what was
+seen: there the variables lie in four blocks, and rows hide whole blocks, in sixteen ways. Needs: pip install
+'graphfuse[bench]'.
 """
 
 import sys
@@ -28,32 +31,38 @@ TARGETS = {
     "link": "N21_d_m",
     "munin1": "DIFFN_PATHO",
 }
-ALL = {name: (0.3, 0.7) for name in ("asia", "child", "alarm", "hailfinder", "win95pts", "hepar2", "insurance")}
+LARGE = ("water", "mildew", "barley", "andes", "pathfinder")  # of which all marginals are asked
+ALL = ("asia", "child", "alarm", "hailfinder", "win95pts", "hepar2", "insurance", *LARGE)
 BLOCKS = ("alarm", "hepar2", "child", "hailfinder", "insurance")
 ROWS, FEW, MANY, BLOCK_ROWS = 1000, 200, 10_000, 4096
 SLOW = {"water": 60, "andes": 60, "link": 30, "munin1": 60}
+KINDS = ("one", "all", "blocks")
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    chosen = sys.argv[1:] or [*TARGETS, "child"]
+    chosen = [word for word in sys.argv[1:] if word not in KINDS] or dict.fromkeys((*TARGETS, *ALL))
+    kinds = [word for word in sys.argv[1:] if word in KINDS] or KINDS
     print("    network  asked hidden   rows  pyAgrum us/row  ours us/row   ratio    error")
     for name in chosen:
         network = read_network(str(files("pgmpy") / "utils" / "example_models" / f"{name}.bif.gz"))
-        if name in TARGETS:
+        if name in TARGETS and "one" in kinds:
             for num_rows in (ROWS,) if name in SLOW else (ROWS, MANY):
                 compare(name, "one", network, 0.5, num_rows, SLOW.get(name, FEW))
-        for share in ALL.get(name, ()):
-            compare(name, "all", network, share, ROWS, FEW)
-        if name in BLOCKS:
-            compare(name, "blocks", network, 0.5, BLOCK_ROWS, FEW)
+        if name in ALL and "all" in kinds:
+            for share in (0.3, 0.7):
+                compare(name, "all", network, share, ROWS, *((20, 4) if name in LARGE else ()))
+        if name in BLOCKS and "blocks" in kinds:
+            compare(name, "blocks", network, 0.5, BLOCK_ROWS)
 
 
-def compare(name: str, asked: str, network: Network, share: float, num_rows: int, few: int) -> None:
+def compare(
+    name: str, asked: str, network: Network, share: float, num_rows: int, few: int = FEW, turns: int = 6
+) -> None:
     targets = [TARGETS[name]] if asked == "one" else None
     peer = Peer(network, targets)
     ours, theirs = [], []
-    for turn in range(6):  # the first one warms up
+    for turn in range(turns):  # the first one warms up
         if asked == "blocks":
             evidence = blocks(network, num_rows, turn)
         else:
@@ -62,7 +71,7 @@ def compare(name: str, asked: str, network: Network, share: float, num_rows: int
         found = network.infer(evidence, targets)
         sums = found.log_partition if asked == "blocks" else None
         ours.append((time.process_time() - start) / num_rows)
-        if turn > 2:
+        if turn >= turns - 3:
             seconds, expected = peer.ask(evidence, few, sums is not None)
             theirs.append(seconds / few)
     ours = ours[1:]
