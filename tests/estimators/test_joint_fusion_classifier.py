@@ -33,7 +33,7 @@ def rows(seed=0, num_rows=NUM_ROWS):
 @cache
 def fitted(**settings):
     X, y = rows()
-    settings = {"encoders": GaussianNB(), "joint_encoder": None, "random_state": 0, **settings}
+    settings = {"encoders": GaussianNB(), "joint_encoder": None, "combinations": False, "random_state": 0, **settings}
     return JointFusionClassifier(**settings).fit(X, y)
 
 
@@ -214,7 +214,8 @@ def weighted(seed=0):
 
 
 def quick(**settings):
-    return JointFusionClassifier(**{"encoders": GaussianNB(), "joint_encoder": None, "random_state": 0, **settings})
+    alone = {"encoders": GaussianNB(), "joint_encoder": None, "combinations": False, "random_state": 0}
+    return JointFusionClassifier(**{**alone, **settings})
 
 
 def half_known():

@@ -62,6 +62,7 @@ def without_times(results) -> pd.DataFrame:
     return results.scores.sort_values(columns).reset_index(drop=True)
 
 
+@pytest.mark.slow
 def test_the_number_of_jobs_does_not_change_a_number(tmp_path):
     plan = make_plan(SMALL)
     alone, together = run(plan, tmp_path / "one"), run(plan, tmp_path / "two", jobs=2)
@@ -261,6 +262,7 @@ def task(trial, store):
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_a_model_takes_down_costs_only_its_cells(tmp_path, monkeypatch):
     (tmp_path / "crashing.py").write_text(CRASHING)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -358,6 +360,7 @@ nothing = 3
 """
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_run_by_the_name_of_its_module(tmp_path, within, capsys):
     (tmp_path / "ours.py").write_text(OWN)
     arguments = [

@@ -306,6 +306,7 @@ def test_styles_are_the_same_in_all_figures_and_tell_models_apart(results):
     assert sum(style.named for style in styles.values()) == 8 and styles["graph-fusion"].named
 
 
+@pytest.mark.slow
 def test_no_text_of_a_figure_meets_another():
     many = together(
         made_up({"x": tuple("abcde")}, models=(*MODELS, *(f"network {i}" for i in range(14))), num_splits=3)
