@@ -19,8 +19,8 @@ missing, and each keeps one; all see the same gaps. What is learned is learned f
   variable (of the hidden ones too, where the structure is given), so tables are counted, and readings are fitted to the
   rows of each state. Test rows show signals only.
 - All others are models of the laboratory, which see the signals and the label of one target and are fitted once per
-  target. `graph-fusion` is FusionClassifier with all defaults. `best without a graph` is, column by column, the best of the others
-  in either fitting: harder to beat than any one model.
+  target. `graph-fusion` is FusionClassifier with all defaults. `best without a graph` is, column by column, the best of
+  the others in either fitting: harder to beat than any one model.
 """
 
 import argparse
