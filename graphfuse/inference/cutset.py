@@ -26,8 +26,7 @@ from .plan import summing_to_one
 from .posterior import Posterior
 from .rows.sliced import joint_states, log_sizes
 
-_SAMPLED = 8  # patterns whose work tells whether it is worth planning all
-_DOUBT = 4.0  # times as much work as allowed, of which a sample of patterns may tell
+_DOUBTS = {8: 4.0, 16: 2.0, 32: 1.25}  # by patterns planned, how far beyond most_work all must look to be refused
 _AT_ONCE = 512  # conditioned rows in one call
 
 
@@ -168,10 +167,12 @@ class Conditioned:
         else:
             patterns, member = seen.unique(dim=0, return_inverse=True)
         order = self._dearest_first(patterns, names)
-        sample = order[:: max(1, len(order) // _SAMPLED)]
         found: dict[int, tuple[Tensor, Cutset]] = {}
-        work = 0
-        for i in dict.fromkeys([*sample, *order]):
+        planned, doubts, work = list[int](), dict[int, float](), 0
+        for count, doubt in _DOUBTS.items():  # each sample holds those before, evenly spread from dear to cheap
+            planned = list(dict.fromkeys([*planned, *order[:: max(1, len(order) // count)]]))
+            doubts[len(planned)] = doubt
+        for i in dict.fromkeys([*planned, *order]):
             known = {name for name, shown in zip(names, patterns[i].tolist(), strict=True) if shown}
             rows = torch.nonzero(member == i).flatten()
             hidden = frozenset(self.graph.variable_names) - known
@@ -179,9 +180,9 @@ class Conditioned:
             work += len(rows) * cutset.num_conditions * cutset.num_entries
             found[i] = rows, cutset
             expected = work
-            if len(found) == len(sample):  # all rows cost about what these do
+            if len(found) in doubts:  # all rows cost about what these do
                 share = sum(len(each) for each, _ in found.values()) / self.num_rows
-                expected = max(work, int(work / share / _DOUBT))
+                expected = max(work, int(work / share / doubts[len(found)]))
             if expected > self.most_work or not cutset.fits:
                 raise self._refusal(expected, int(rows[0]), known, targets)
         return list(found.values())
