@@ -1,7 +1,6 @@
 """Combinations of labels as one more variable: answers are those of enumeration, and of the frequencies of rows."""
 
 from functools import cache
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from graphfuse import Enumeration, JointFusionClassifier, ModalityBatch, decode, infer
 from graphfuse.estimators.combinations import COMBINATION, shared_combinations
+from tests.joint_states import assert_answers_are_those_of_listing_every_joint_state
 
 TARGETS = ["flu", "fever", "cough"]
 EDGES = (("flu", "fever"),)
@@ -35,24 +35,11 @@ def fitted(**settings):
     return JointFusionClassifier(**{"edges": EDGES, "combinations": True, **SETTINGS, **settings}).fit(*rows())
 
 
-def listed_joint(model, X):
-    states = list(product(*model.classes_.values()))
-    labels = [pd.DataFrame([state] * len(X), columns=model.targets_) for state in states]
-    return states, np.exp(np.stack([model.joint_log_likelihood(X, each) for each in labels], axis=1))
-
-
 @pytest.mark.parametrize("kept", [[], ["blood"], ["blood", "image"]], ids=str)
 def test_marginals_and_the_best_joint_labels_are_those_of_listing_every_joint_state(kept):
     model = fitted()
     X = rows(1, 30)[0].keep({name: torch.full((30,), name in kept) for name in ("blood", "image")})
-    states, probabilities = listed_joint(model, X)
-    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-9)
-    marginals = model.predict_proba(X)
-    for t, target in enumerate(model.targets_):
-        for label in model.classes_[target]:
-            expected = probabilities[:, [state[t] == label for state in states]].sum(1)
-            np.testing.assert_allclose(marginals[target, label], expected, atol=1e-9)
-    assert model.predict_joint(X).to_numpy().tolist() == [list(states[i]) for i in probabilities.argmax(1)]
+    assert_answers_are_those_of_listing_every_joint_state(model, X)
 
 
 def test_the_graph_with_its_latent_variable_gives_what_enumeration_gives():

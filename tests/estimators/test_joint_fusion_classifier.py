@@ -2,7 +2,6 @@
 
 import os
 from functools import cache
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from graphfuse import Enumeration, JointFusionClassifier, ModalityBatch, infer, 
 from graphfuse.estimators.fusion_choice import ScoredRows, trained
 from graphfuse.estimators.target_experts import ALL_COLUMNS, TargetExperts
 from graphfuse.estimators.target_graphs import edge_gains
+from tests.joint_states import assert_answers_are_those_of_listing_every_joint_state
 
 NUM_ROWS = 120
 
@@ -37,26 +37,11 @@ def fitted(**settings):
     return JointFusionClassifier(**settings).fit(X, y)
 
 
-def listed_joint(model, X):
-    """By joint state, its probability in every row, from the log-likelihood of each by itself."""
-    states = list(product(*model.classes_.values()))
-    labels = [pd.DataFrame([state] * len(X), columns=model.targets_) for state in states]
-    return states, np.exp(np.stack([model.joint_log_likelihood(X, each) for each in labels], axis=1))
-
-
 @pytest.mark.parametrize("kept", [[], ["blood"], ["blood", "image"]], ids=str)
 def test_marginals_and_the_best_joint_labels_are_those_of_listing_every_joint_state(kept):
     model = fitted(edges=(("flu", "fever"), ("fever", "severity")))
     X = rows(1, 6)[0].keep({name: torch.full((6,), name in kept) for name in ("blood", "image")})
-    states, probabilities = listed_joint(model, X)
-    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-9)
-    marginals = model.predict_proba(X)
-    for t, target in enumerate(model.targets_):
-        for label in model.classes_[target]:
-            expected = probabilities[:, [state[t] == label for state in states]].sum(1)
-            np.testing.assert_allclose(marginals[target, label], expected, atol=1e-9)
-    best = [list(states[i]) for i in probabilities.argmax(1)]
-    assert model.predict_joint(X).to_numpy().tolist() == best
+    assert_answers_are_those_of_listing_every_joint_state(model, X)
 
 
 def test_the_log_likelihood_of_some_labels_sums_the_others_out_as_enumeration_does():
