@@ -13,6 +13,7 @@ from ..data import ModalityBatch
 from ..fusion import GraphFusion
 from ..learning import map_estimate
 from ..learning.folds import stratified_folds
+from .held_out import HeldOutLoss
 
 _NUM_FOLDS = 3
 _ROUGH: dict[str, Any] = {"max_steps": 25, "tolerance": 1e-5}  # for the fits that are only compared
@@ -68,6 +69,11 @@ class ScoredRows:
         _, group = np.unique(self.groups, return_inverse=True)
         return float((np.bincount(group, self.counts_for) / np.bincount(group)).sum())
 
+    def loss(self, values: np.ndarray, held: np.ndarray) -> HeldOutLoss:
+        """What the rows that were held out lost, of values ``(rows,)`` in nats."""
+        groups = np.arange(len(held)) if self.groups is None else self.groups
+        return HeldOutLoss(values[held], self.counts_for[held], groups[held])
+
     def of(self, sources: Sequence[str], rows: np.ndarray) -> ModalityBatch:
         """Rows of these sources, under one subset after the other."""
         kept = [batch.select(sources)[rows] for batch in self.subsets]
@@ -80,8 +86,8 @@ class ScoredRows:
 
 def held_out_losses(
     candidates: Sequence[Candidate], scored: ScoredRows, seed: int, finish: Callable[[GraphFusion], None]
-) -> dict[str, float]:
-    """By candidate the mean negative log-likelihood of held-out rows, by their weights, in nats.
+) -> dict[str, HeldOutLoss]:
+    """By candidate the negative log-likelihood of held-out rows, in nats.
 
     Half of it is that of the rows as they came, half that of the same rows under random subsets.
 
@@ -92,17 +98,15 @@ def held_out_losses(
         finish: Sets what is not trained, before and after training.
     """
     fold = stratified_folds(scored.states, _NUM_FOLDS, seed, scored.groups)
-    num_held = float(scored.counts_for[fold >= 0].sum())
     losses = {}
     for candidate in candidates:
-        total = 0.0
+        found = np.zeros(len(fold))
         for model, held in _held_out(candidate, scored, fold, finish):
             with torch.no_grad():
-                found = -model.log_likelihood(scored.of(candidate.sources, held))
-            by_subset = (found.reshape(-1, len(held)) * torch.from_numpy(scored.counts_for[held])).sum(1)
-            others = by_subset[1:].mean() if len(by_subset) > 1 else by_subset[0]
-            total += float(by_subset[0] + others) / 2
-        losses[candidate.name] = total / num_held if num_held else 0.0
+                by_subset = -model.log_likelihood(scored.of(candidate.sources, held)).reshape(-1, len(held)).numpy()
+            others = by_subset[1:].mean(0) if len(by_subset) > 1 else by_subset[0]
+            found[held] = (by_subset[0] + others) / 2
+        losses[candidate.name] = scored.loss(found, fold >= 0)
     return losses
 
 

@@ -69,8 +69,8 @@ class FusionClassifier(ExplainedFusion):
     given the class, whose latent causes say how far experts and modalities say the same, turns the scores of those
     present into a posterior: a missing modality is integrated out, and a row without any gets the class frequencies.
     The density is fitted by the exact conditional likelihood of the labels given random subsets of the modalities. How
-    tightly its correlations are held, and whether an expert that reads the columns of all modalities joins, is chosen
-    by the likelihood of held-out training rows.
+    tightly its correlations are held is chosen by the likelihood of held-out training rows, and an expert that reads
+    the columns of all modalities joins where that likelihood rises by more than one standard error.
 
     Args:
         modalities: By modality its columns: names where X is a DataFrame, positions where X is an array. None takes
@@ -86,9 +86,9 @@ class FusionClassifier(ExplainedFusion):
             or a function that makes it of the target variable and the names of the modalities, such as ``star``. A
             graph in which the target has modalities only gets a prior beside them. None for the correlated scores.
         joint_encoder: A classifier that reads the columns of all tables side by side; it joins if held-out rows
-            become more likely, and is silent in rows with fewer than two modalities. ``"default"`` is an average of
-            several kinds over the modalities without encoders of their own, up to 200 columns and, beyond two classes,
-            to 5000 rows times classes; None is none. Without effect where a structure is given.
+            become clearly more likely, and is silent in rows with fewer than two modalities. ``"default"`` is an
+            average of several kinds over the modalities without encoders of their own, up to 200 columns and, beyond
+            two classes, to 5000 rows times classes; None is none. Without effect where a structure is given.
         calibration: ``"masks"``, or ``PooledTemperatures`` with settings of your own, divides what the modalities of a
             row add to the prior by a temperature that depends on which ones these are, learned from held-out rows;
             sets of modalities that differ in few borrow from each other. None for the joint density alone.
@@ -100,8 +100,11 @@ class FusionClassifier(ExplainedFusion):
         sources_: By expert, the modality that it reads.
         encoders_: By expert, its fitted ``EncoderEnsemble``.
         joint_: The fitted ``JointExpert``, if it joined.
+        joint_improvement_: How much likelier it makes held-out rows, and the standard error of that, in nats; None
+            where none was compared.
         structure_: What was chosen.
-        losses_: By structure that was compared, the mean negative log-likelihood of held-out rows, in nats.
+        losses_: By structure that was compared, the mean negative log-likelihood of held-out rows, in nats; ``nan``
+            where none could be held out.
         graph_: The factor graph.
         model_: The fitted ``GraphFusion`` over scores.
         weights_: By expert that speaks of the target directly, the weight of its scores where all are present: 1
@@ -226,6 +229,7 @@ class FusionClassifier(ExplainedFusion):
         finish = partial(set_prior, target=TARGET, prior=self.prior_)
         names, seed = tuple(scored.modalities), draw_seed(generator)
         self.joint_: JointExpert | None = None
+        self.joint_improvement_: tuple[float, float] | None = None
         self.losses_: dict[str, float] = {}
         if graph is not None:
             chosen = Candidate("given", partial(_given, graph, self._target(), names, seed), names)
@@ -236,14 +240,15 @@ class FusionClassifier(ExplainedFusion):
             few = ScoredRows(subsets[:_SUBSETS_TO_CHOOSE], states, sample_weight, groups)
             num_cases = few.num_cases
             candidates = self._candidates(names, num_cases)
-            if len(candidates) > 1:
-                self.losses_ = held_out_losses(candidates, few, seed, finish)
-            chosen = min(candidates, key=lambda each: self.losses_.get(each.name, 0.0))
+            losses = held_out_losses(candidates, few, seed, finish) if len(candidates) > 1 else {}
+            chosen = min(candidates, key=lambda each: losses[each.name].mean if losses else 0.0)
             if joint is not None:
-                beside = self._candidates((*names, JOINT), num_cases)[candidates.index(chosen)]
-                self.losses_ |= held_out_losses([beside], few, seed, finish)
-                if self.losses_[beside.name] < self.losses_[chosen.name]:
+                alone, beside = chosen, self._candidates((*names, JOINT), num_cases)[candidates.index(chosen)]
+                losses |= held_out_losses([beside], few, seed, finish)
+                self.joint_improvement_ = losses[beside.name].improvement_on(losses[alone.name])
+                if losses[beside.name].improves_on(losses[alone.name]):
                     chosen, self.joint_ = beside, joint[2]
+            self.losses_ = {name: loss.mean for name, loss in losses.items()}
         self.structure_ = chosen.name
         self.examples_ = kept_examples(batch, states, TARGET, sample_weight)
         self.reference_ = kept_reference(with_columns(scored, batch, self.joint_), TARGET, sample_weight)

@@ -85,7 +85,7 @@ class JointFusionClassifier(ModalityEstimator):
         edges_: The pairs of targets that have an edge, in the order in which they were taken.
         combinations_: The combinations that speak, a row each with the columns of y; none if they do not.
         losses_: By graph that was compared, such as ``"3 edges"`` and ``"3 edges and combinations"``, the mean joint
-            negative log-likelihood of held-out rows, in nats.
+            negative log-likelihood of held-out rows, in nats; ``nan`` where none could be held out.
         graph_: The factor graph; its variables are named as the columns of y, as text.
         model_: The fitted ``GraphFusion`` over scores.
 
@@ -416,8 +416,8 @@ class JointFusionClassifier(ModalityEstimator):
     def _held_out_loss(self, candidate: Candidate, scored: ScoredRows, seed: int) -> float:
         few = replace(scored, subsets=scored.subsets[:_SUBSETS_TO_CHOOSE])
         [loss] = held_out_losses([candidate], few, seed, _nothing).values()
-        self.losses_[candidate.name] = loss
-        return loss
+        self.losses_[candidate.name] = loss.mean
+        return loss.mean
 
     def _candidate(self, edges: Sequence[Edge], combinations: Combinations | None = None) -> Candidate:
         experts = self.experts_ if combinations is None else self._every_expert()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, log, nan
+from math import log
 from typing import Any
 from warnings import warn
 
@@ -23,12 +23,12 @@ from ..learning.sample_weights import weight_arguments
 from .base import FusionEstimator, draw_seed
 from .end_to_end_classifier import EndToEndClassifier
 from .fusion_classifier import FusionClassifier
+from .held_out import HeldOutLoss
 from .inputs import Modalities
 
 _PARTS = 5  # of which one is held out where there is one split
 _SUBSETS_PER_ROW = 4  # random ones, beside the row as it came
 _LEAST = log(np.finfo(np.float64).tiny)  # log-likelihood of a row, so that a loss stays finite
-_STANDARD_ERRORS = 1.0  # by which a candidate must improve on the first
 
 
 class ValidatedChoice(FusionEstimator):
@@ -129,18 +129,16 @@ class ValidatedChoice(FusionEstimator):
         elif self.num_folds is None:
             fold[fold > 0] = -1
         losses = _held_out_losses(candidates, rows, fold, generator)
-        self.chosen_ = self._picked(losses, rows, np.flatnonzero(fold >= 0))
+        self.chosen_ = self._picked({name: rows.loss(each, np.flatnonzero(fold >= 0)) for name, each in losses.items()})
         self.best_ = rows.fitted(self.chosen_, candidates[self.chosen_])
         return ClassifierModel(self.best_, self._target())
 
-    def _picked(self, losses: dict[str, np.ndarray], rows: _Rows, held: np.ndarray) -> str:
+    def _picked(self, losses: dict[str, HeldOutLoss]) -> str:
         """The name of the best candidate that is better than the first beyond chance, or of the first."""
-        weights = np.ones(len(held)) if rows.sample_weight is None else rows.sample_weight[held]
-        groups = held if rows.groups is None else rows.groups[held]
         first, *others = losses
-        self.losses_ = {name: mean_and_error(each, weights, groups)[0] for name, each in losses.items()}
-        self.improvements_ = {name: mean_and_error(losses[first] - losses[name], weights, groups) for name in others}
-        better = [name for name, (gain, error) in self.improvements_.items() if gain > _STANDARD_ERRORS * error]
+        self.losses_ = {name: each.mean for name, each in losses.items()}
+        self.improvements_ = {name: losses[name].improvement_on(losses[first]) for name in others}
+        better = [name for name in others if losses[name].improves_on(losses[first])]
         return min(better, key=self.losses_.__getitem__, default=first)
 
     def _encode(self, batch: ModalityBatch) -> ModalityBatch:
@@ -173,6 +171,11 @@ class _Rows:
     classes: np.ndarray
     sample_weight: np.ndarray | None
     groups: np.ndarray | None
+
+    def loss(self, values: np.ndarray, held: np.ndarray) -> HeldOutLoss:
+        """What the rows that were held out lost, of values ``(held,)`` in nats."""
+        weights = np.ones(len(held)) if self.sample_weight is None else self.sample_weight[held]
+        return HeldOutLoss(values, weights, held if self.groups is None else self.groups[held])
 
     def fitted(self, name: str, candidate: Any, rows: Any = slice(None)) -> Any:
         """A clone of the candidate, fitted to some of the rows."""
@@ -208,29 +211,6 @@ def _held_out_losses(
             losses = [-np.maximum(each[np.arange(len(held)), rows.states[held]], _LEAST) for each in answers]
             found[name][held] = (losses[0] + np.mean(losses[1:], axis=0)) / 2
     return {name: losses[fold >= 0] for name, losses in found.items()}
-
-
-def mean_and_error(values: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """The weighted mean of values ``(rows,)`` and its standard error, where rows of one group are not independent.
-
-    With one group the error is infinite; without rows both are ``nan``.
-
-    Example:
-        >>> mean_and_error(np.array([1.0, 3.0]), np.ones(2), np.arange(2))
-        (2.0, 1.0)
-        >>> mean_and_error(np.array([1.0, 1.0, 3.0, 3.0]), np.ones(4), np.array([0, 0, 1, 1]))
-        (2.0, 1.0)
-
-    Reference: Liang and Zeger (1986), Longitudinal data analysis using generalized linear models.
-    """
-    if not len(values):
-        return nan, nan
-    mean = float(np.average(values, weights=weights))
-    _, group = np.unique(groups, return_inverse=True)
-    sums = np.bincount(group, weights * (values - mean))
-    if len(sums) < 2:
-        return mean, inf
-    return mean, float(np.sqrt(len(sums) / (len(sums) - 1) * np.square(sums).sum()) / weights.sum())
 
 
 def _checked(candidates: Any, seed: int) -> dict[str, Any]:

@@ -147,6 +147,18 @@ def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
     assert log_loss(truth, joined.predict_proba(new)) < 0.35
 
 
+def test_the_joint_expert_joins_where_held_out_rows_gain_more_than_a_standard_error():
+    X, y = across(500)
+    plain = normal_views(500)
+    for rows, labels in ((X, y), plain):
+        model = FusionClassifier(encoders=TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0)
+        gain, error = model.fit(rows, labels).joint_improvement_
+        assert (model.joint_ is not None) == (gain > error) == (rows is X)
+        [beside] = [name for name in model.losses_ if "joint expert" in name]
+        alone = beside.removesuffix(", with joint expert")
+        assert gain == pytest.approx(model.losses_[alone] - model.losses_[beside], abs=1e-12) and error > 0
+
+
 def test_the_joint_expert_is_silent_where_a_row_has_one_modality():
     X, y = across(300)
     classifier = FusionClassifier(encoders=TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0).fit(X, y)

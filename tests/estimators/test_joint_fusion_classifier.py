@@ -394,7 +394,8 @@ def test_of_an_unknown_label_experts_that_saw_its_group_say_nothing_in_the_fit()
 @pytest.mark.filterwarnings("ignore:modality 'blood' is fitted without folds")
 def test_a_single_group_is_held_out_by_no_comparison():
     X, y, _ = visits()
-    assert set(quick(encoders=ByHeart()).fit(X, y, groups=np.zeros(120)).losses_.values()) == {0.0}
+    losses = quick(encoders=ByHeart()).fit(X, y, groups=np.zeros(120)).losses_
+    assert losses and np.isnan(list(losses.values())).all()
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_graphs_are_compared_by_the_weighted_loss_of_held_out_rows():
     one = both.keep({"ecg": torch.ones(30, dtype=torch.bool), "echo": torch.zeros(30, dtype=torch.bool)})
     target, names = Variable("target", 2), tuple(GROUPS)
     fixed = Candidate("fixed", lambda: independent_scores(target, names).requires_grad_(False), names)
-    found = held_out_losses([fixed], ScoredRows([both, one], states, weights), 0, lambda model: None)["fixed"]
+    found = held_out_losses([fixed], ScoredRows([both, one], states, weights), 0, lambda model: None)["fixed"].mean
     sums = [scores["ecg"] + scores["echo"], scores["ecg"]]
     nll = np.mean([-each.log_softmax(1).numpy()[np.arange(30), states] for each in sums], axis=0)
     assert found == pytest.approx(np.average(nll, weights=weights), abs=1e-9)

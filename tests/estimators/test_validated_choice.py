@@ -22,7 +22,7 @@ from graphfuse import (
     Variable,
     star,
 )
-from graphfuse.estimators.validated_choice import mean_and_error
+from graphfuse.estimators.held_out import mean_and_error
 
 
 class Spy(ClassifierMixin, BaseEstimator):

@@ -61,7 +61,7 @@ def shapley_by_orders(model, frame, label):
 @pytest.fixture(scope="module")
 def default():
     """The default graph, several experts a modality, with a joint expert that reads all columns."""
-    frame, y = rows(200, gaps=0.1)
+    frame, y = rows(200, seed=2, gaps=0.1)
     fitted = FusionClassifier(COLUMNS, random_state=0).fit(frame, y)
     assert fitted.joint_ is not None and len(fitted.sources_) > len(COLUMNS)
     return fitted
