@@ -4,8 +4,8 @@ python examples/image_text.py [--root FOLDER] [--data NAME] [--seeds N] [--epoch
 
 Ten categories from 128 visual words and 10 topics, on the published split (2173 sections to train, 693 to test; another
 data set is split at random, 70 % to train). The network is f(x, t) = W2 s(W1 [x; t] + b1) + b2 over two encoders, with
-learned features in place of a missing side; graph fusion is a star, once over small encoders trained end to end, once
-over cross-fitted logistic regressions. Networks are trained under random subsets and keep the epoch that is best on a
+learned features in place of a missing side; the graph of encoders is a star over small encoders trained end to end, the
+graph of logistic regressions one over cross-fitted ones, and graph fusion is the default. Networks are trained under random subsets and keep the epoch that is best on a
 fifth of the training rows. Mean and standard deviation over seeds (of weights and folds; the rows are the same).
 """
 
@@ -30,6 +30,7 @@ MODELS = {
     "prior": "prior",
     "image+text network": "joint-network",
     "graph of encoders": "neural-graph",
+    "graph of logistic regressions": "graph-star",
     "graph fusion": "graph-fusion",
 }
 
@@ -90,7 +91,7 @@ def markdown(scores: pd.DataFrame, views: list[str]) -> str:
         for view in views:
             mean, spread = group[group["seen"] == view][["accuracy", "NLL"]].agg(["mean", "std"]).fillna(0.0).to_numpy()
             cells.append(" / ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)))
-        lines.append(f"| {model:18s} | {' | '.join(cells)} |")
+        lines.append(f"| {model:29s} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

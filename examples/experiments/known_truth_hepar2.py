@@ -40,7 +40,7 @@ from graphfuse.problems import hepar2, mean_kl
 from graphfuse.problems.hepar2 import DISORDERS
 
 RATES = [0.0, 0.25, 0.5, 0.7]
-FITTED_WITH_GAPS = ("early-fusion", "logistic-mean-indicator", "hgb-native-nan", "random-forest")
+FITTED_WITH_GAPS = ("graph-fusion", "early-fusion", "logistic-mean-indicator", "hgb-native-nan", "random-forest")
 SEED = 0  # of the patients that tables are learned from
 
 
