@@ -5,8 +5,9 @@ python examples/image_text.py [--root FOLDER] [--data NAME] [--seeds N] [--epoch
 Ten categories from 128 visual words and 10 topics, on the published split (2173 sections to train, 693 to test; another
 data set is split at random, 70 % to train). The network is f(x, t) = W2 s(W1 [x; t] + b1) + b2 over two encoders, with
 learned features in place of a missing side; the graph of encoders is a star over small encoders trained end to end, the
-graph of logistic regressions one over cross-fitted ones, and graph fusion is the default. Networks are trained under random subsets and keep the epoch that is best on a
-fifth of the training rows. Mean and standard deviation over seeds (of weights and folds; the rows are the same).
+graph of logistic regressions one over cross-fitted ones, and graph fusion is the default. Networks are trained under
+random subsets and keep the epoch that is best on a fifth of the training rows. Mean and standard deviation over seeds
+(of weights and folds; the rows are the same).
 """
 
 import argparse
