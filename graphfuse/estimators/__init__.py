@@ -9,6 +9,7 @@ from .hybrid_fusion_classifier import HybridFusionClassifier
 from .joint_fusion_classifier import JointFusionClassifier
 from .kernel_encoder import KernelEncoder
 from .late_fusion_classifier import LateFusionClassifier
+from .module_encoder import ModuleEncoder
 from .tabular_encoder import TabularEncoder
 from .text_encoder import TextEncoder
 from .tree_encoder import TreeEncoder
@@ -25,6 +26,7 @@ __all__ = [
     "LateFusionClassifier",
     "MaskedNMF",
     "MaskedSVD",
+    "ModuleEncoder",
     "TabularEncoder",
     "TextEncoder",
     "TreeEncoder",

@@ -164,6 +164,9 @@ class FusionEstimator(ClassifierMixin, ModalityEstimator, ABC):
             return TabularEncoder()
         if isinstance(encoder, nn.Module):
             return ModuleEncoder(encoder, len(self.classes_), random_state=seed, name=argument)
+        if isinstance(encoder, ModuleEncoder):
+            seed = seed if encoder.random_state is None else encoder.random_state
+            return clone(encoder).set_params(num_classes=len(self.classes_), random_state=seed, name=argument)
         methods = ("fit", "predict_proba", "get_params")
         if isinstance(encoder, type) or not all(hasattr(encoder, method) for method in methods):
             must = "be a scikit-learn classifier with predict_proba, or a torch module"

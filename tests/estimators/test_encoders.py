@@ -200,6 +200,23 @@ def test_floats_come_in_the_dtype_of_the_module_and_integers_as_they_are(dtype):
     assert ModuleEncoder(module, 2, FitSettings(num_epochs=20, learning_rate=0.1)).fit(tokens, y).score(tokens, y) == 1
 
 
+def test_a_module_encoder_in_a_classifier_trains_as_its_settings_say():
+    X, y = numbers()
+    shown = {"numbers": X}
+    still, moved = (ModuleEncoder(nn.Linear(3, 2), settings=FitSettings(epochs, 90, 0.05)) for epochs in (0, 20))
+    fitted = FusionClassifier(encoders={"numbers": {"still": still, "moved": moved}}, random_state=0).fit(shown, y)
+    for name, encoder in (("still", still), ("moved", moved)):
+        members = fitted.encoders_[f"numbers/{name}"].members
+        same = [torch.equal(member.module_.weight, encoder.module.weight) for member in members]
+        assert same == [name == "still"] * len(members)
+    assert still.num_classes is None and still.random_state is None  # only clones were told
+
+
+def test_an_encoder_of_no_module_is_refused():
+    with pytest.raises(TypeError, match="module must be a torch module; got int"):
+        ModuleEncoder(3).fit(*numbers())
+
+
 def test_a_module_without_parameters_is_used_as_it_is():
     logits = np.log([[0.25, 0.75], [0.5, 0.5]])
     found = ModuleEncoder(nn.Identity(), 2).fit(logits, np.array([0, 1])).predict_proba(logits)
