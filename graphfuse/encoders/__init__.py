@@ -6,6 +6,7 @@ from .deep_sets import DeepSets
 from .frozen_features import FrozenFeatures
 from .gru import GRU
 from .hugging_face import hugging_face_features
+from .image_network import ImageNetwork
 from .log_mel import LogMel
 from .low_rank import LowRank, fit_low_rank
 from .mlp import MLP, MissingCells
@@ -22,6 +23,7 @@ __all__ = [
     "DeepSets",
     "EmbeddingBag",
     "FrozenFeatures",
+    "ImageNetwork",
     "LogMel",
     "LowRank",
     "MissingCells",

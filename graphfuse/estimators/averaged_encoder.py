@@ -109,7 +109,7 @@ class AveragedEncoder(TableEncoder):
 
     def _unfitted(self, X: Any, num_classes: int, seed: int, sample_weight: np.ndarray | None) -> dict[str, Any]:
         """Clones of the members, with a seed where they have none of their own; each takes weights if there are any."""
-        members = default_experts(np.shape(X)[1], num_classes) if self.members is None else self.members
+        members = default_experts(np.shape(X)[1:], len(X), num_classes) if self.members is None else self.members
         check_type("members", members, Mapping, "be a mapping from names to classifiers, or None")
         if not members:
             raise invalid("members", "hold at least one classifier", "none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
-from math import log
+from math import log, prod
 from typing import Any
 from warnings import warn
 
@@ -24,12 +24,12 @@ from ..graph import FactorGraph, Variable
 from ..learning import EncoderEnsemble, MaskTemperatures, cross_fit
 from .balanced_presence import balanced_subsets
 from .base import TARGET, draw_seed, encoded
-from .experts import default_experts
+from .experts import default_experts, shape_of
 from .explained_fusion import ExplainedFusion
 from .feature_answers import kept_examples
 from .fusion_choice import Candidate, ScoredRows, held_out_losses, trained
 from .inputs import Modalities, encoder_inputs
-from .joint_expert import JOINT, JointExpert, cross_fit_jointly, default_joint_encoder, num_columns, presence, readable
+from .joint_expert import JOINT, JointExpert, cross_fit_jointly, default_joint_encoder, presence, readable
 from .mask_calibration import checked_calibration, mask_temperatures, warn_of_new_masks
 from .module_encoder import ModuleEncoder
 from .prevalence import checked_prevalence
@@ -78,8 +78,9 @@ class FusionClassifier(ExplainedFusion):
             of all columns. Names select and order the modalities where X is a dict or a ModalityBatch.
         encoders: A scikit-learn classifier or a torch module (to logits, one per class) for all modalities, or a dict
             by modality of one of these, or of several experts by name. Those left out, and all if None, get a linear
-            expert, a kernel expert and, for few columns and two classes, boosted trees; a linear one alone, a
-            ``TabularEncoder``, beyond twelve modalities and where a structure is given. Only clones are fitted. Absent
+            expert, a kernel expert, for few columns and two classes boosted trees, and for images, ``(rows, channels,
+            height, width)``, a small network; a linear one alone, a ``TabularEncoder``, beyond twelve modalities and
+            where a structure is given. Only clones are fitted. Absent
             rows are never shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier
             refuses NaN, as the mean beside an indicator.
         structure: A graph with a variable ``"target"``, one state per class, and a factor named after every modality;
@@ -311,7 +312,7 @@ class FusionClassifier(ExplainedFusion):
             argument = f"encoders[{modality!r}]" if isinstance(self.encoders, Mapping) else "encoders"
             encoder = given.get(modality)
             if encoder is None and several:
-                encoder = default_experts(num_columns(batch, modality), len(self.classes_))
+                encoder = default_experts(shape_of(batch, modality), len(batch), len(self.classes_))
             if not isinstance(encoder, Mapping):
                 found[modality, modality] = self._encoder(argument, encoder, [modality], seed)
                 continue
@@ -404,7 +405,7 @@ class FusionClassifier(ExplainedFusion):
         given = self.encoders if isinstance(self.encoders, Mapping) else dict.fromkeys(names, self.encoders)
         names = tuple(name for name in names if given.get(name) is None)
         costly = len(self.classes_) > 2 and len(batch) * len(self.classes_) > _MOST_JOINT_SCORES
-        if costly or sum(num_columns(batch, name) for name in names) > _MOST_JOINT_COLUMNS:
+        if costly or sum(prod(shape_of(batch, name)) for name in names) > _MOST_JOINT_COLUMNS:
             return None, ()
         return self._encoder("joint_encoder", default_joint_encoder(len(self.classes_)), names, seed), names
 

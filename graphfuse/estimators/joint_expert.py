@@ -55,15 +55,9 @@ def readable(batch: ModalityBatch, modalities: Sequence[str]) -> tuple[str, ...]
 
 def default_joint_encoder(num_classes: int) -> AveragedEncoder:
     """An average of a linear encoder and of one that sees effects across columns."""
-    experts = default_experts(1, num_classes)
+    experts = default_experts((1,), 0, num_classes)
     second = "boosted" if "boosted" in experts else "kernel"
     return AveragedEncoder({name: experts[name] for name in ("linear", second)})
-
-
-def num_columns(batch: ModalityBatch, modality: str) -> int:
-    """Values of a row."""
-    values = batch.inputs[modality]
-    return int(values.shape[1]) if is_frame(values) else int(values.shape[1:].numel())
 
 
 def cross_fit_jointly(

@@ -15,9 +15,9 @@ from ..data import ModalityBatch
 from ..fusion import FusionModel
 from ..learning import EncoderEnsemble, cross_fit
 from .base import FusionEstimator, draw_seed, encoded
-from .experts import default_experts
+from .experts import default_experts, shape_of
 from .inputs import encoder_inputs
-from .joint_expert import JointExpert, cross_fit_jointly, num_columns, readable
+from .joint_expert import JointExpert, cross_fit_jointly, readable
 from .module_encoder import ModuleEncoder
 from .score_graphs import independent_scores
 from .tabular_encoder import TabularEncoder
@@ -122,7 +122,7 @@ class TargetExperts(FusionEstimator):
             argument = f"encoders[{modality!r}]" if isinstance(self.encoders, Mapping) else "encoders"
             encoder = given.get(modality)
             if encoder is None and self.several:
-                encoder = default_experts(num_columns(batch, modality), len(self.classes_))
+                encoder = default_experts(shape_of(batch, modality), len(batch), len(self.classes_))
             if not isinstance(encoder, Mapping):
                 found[modality, modality] = self._encoder(argument, encoder, [modality], seed)
                 continue

@@ -11,6 +11,7 @@ from graphfuse import encoders
 MAKE = {  # by encoder: how to make it, the shape of one row, whether rows hold ids, whether it reads nan
     "MLP": (lambda: encoders.MLP(3, 2), (3,), False, True),
     "CNN": (lambda: encoders.CNN(1, 2), (1, 6, 6), False, False),
+    "ImageNetwork": (lambda: encoders.ImageNetwork(1, 2), (1, 8, 8), False, True),
     "GRU": (lambda: encoders.GRU(3, 2, hidden=8), (5, 3), False, True),
     "Transformer": (lambda: encoders.Transformer(3, 2, width=8, num_heads=2), (5, 3), False, True),
     "DeepSets": (lambda: encoders.DeepSets(3, 2, hidden=8), (5, 3), False, True),

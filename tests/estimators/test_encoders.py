@@ -11,7 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from torch import nn
 
-from graphfuse.estimators import FusionClassifier, TabularEncoder
+from graphfuse.encoders import ImageNetwork
+from graphfuse.estimators import FusionClassifier, KernelEncoder, TabularEncoder
 from graphfuse.estimators.experts import default_experts
 from graphfuse.estimators.module_encoder import ModuleEncoder
 from graphfuse.learning import FitSettings
@@ -154,9 +155,53 @@ def test_given_by_hand_experts_serve_graph_fusion_as_the_default_ones_do():
     X, y = numbers()
     X[::4, 1] = NAN
     assert get_tags(TabularEncoder()).input_tags.allow_nan
-    by_hand = {"features": default_experts(num_columns=X.shape[1], num_classes=2)}
+    by_hand = {"features": default_experts(X.shape[1:], len(X), num_classes=2)}
     found, default = (FusionClassifier(encoders=each, random_state=0).fit(X, y) for each in (by_hand, None))
     np.testing.assert_allclose(found.predict_proba(X), default.predict_proba(X), atol=1e-12)
+
+
+def bars(num_rows, seed=0):
+    """Grey images with a bar, bright or dark, in a place that tells nothing, level or upright, and which it is."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 2, num_rows)
+    images = 100 + 30 * generator.random((num_rows, 1, 12, 12))
+    places, signs = generator.integers(0, 8, (num_rows, 2)), generator.choice([-1, 1], num_rows)
+    for image, upright, (top, left), sign in zip(images[:, 0], y, places, signs, strict=True):
+        (image.T if upright else image)[top : top + 2, left : left + 5] += 70 * sign
+    return images, y
+
+
+def test_images_are_read_by_a_network_too_and_pixels_may_be_missing():
+    images, y = bars(250)
+    new, truth = bars(200, seed=1)
+    fitted = FusionClassifier(random_state=0).fit({"image": images}, y)
+    assert set(fitted.sources_) == {"image/kernel", "image/linear", "image/network"}
+    flat = {"linear": TabularEncoder(), "kernel": KernelEncoder(num_folds=3)}
+    without = FusionClassifier(encoders={"image": flat}, random_state=0).fit({"image": images}, y)
+    found, peer = (-each.predict_log_proba({"image": new})[np.arange(200), truth] for each in (fitted, without))
+    assert found.mean() < 0.6 * peer.mean()
+    gaps = np.where(np.random.default_rng(2).random(new.shape) < 0.01, NAN, new)
+    assert np.isfinite(fitted.predict_log_proba({"image": gaps})).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+@pytest.mark.parametrize("sides", [(8, 8), (40, 33), (9, 50)])
+def test_the_network_of_images_reads_whole_numbers_and_any_size(dtype, sides):
+    images = torch.randint(0, 255, (6, 3, *sides), dtype=torch.uint8).to(dtype)
+    network = ImageNetwork(3, 4)
+    found = network(images)
+    assert found.shape == (6, 4) and found.dtype == torch.float32
+    torch.testing.assert_close(found, network(2 * images.float() + 3), atol=1e-3, rtol=1e-3)  # no scale matters
+
+
+@pytest.mark.parametrize("shape", [(5, 12, 12), (12, 12, 3), (1, 4, 12), (12, 12), (144,)])
+def test_arrays_that_are_no_images_by_their_shape_get_no_network(shape):
+    assert "network" not in default_experts(shape, 100, 3)
+
+
+def test_the_more_images_the_fewer_times_a_network_is_shown_them():
+    epochs = [default_experts((1, 8, 8), rows, 2)["network"].settings.num_epochs for rows in (100, 10_000, 10**6)]
+    assert epochs == [30, 13, 2]
 
 
 # torch modules
