@@ -140,21 +140,27 @@ class Conditioned:
         table = torch.stack(sums, -1)
         return subtract(table, logsumexp(table, (-1,)).unsqueeze(-1)).reshape((*self.batch, *shape))
 
-    def refuse_hopeless(self, targets: Sequence[str]) -> None:
-        """Refuse at once what the row with the most hidden variables makes too costly; cheap where all tables fit."""
+    def too_wide(self, targets: Sequence[str]) -> bool:
+        """Whether the row with the most hidden variables does not fit as it is; cheap where all tables fit.
+
+        Raises:
+            MemoryError: At once, where fixing some of its variables in turn would be too costly.
+        """
         dense = clique_tree(self.graph, seconds=self.planning_seconds).num_entries
         if BYTES * dense <= self.memory_budget or not self.num_rows:
-            return
+            return False
         names = list(self.evidence.hard)
         seen = torch.stack([self._hard[name] >= 0 for name in names], -1) if names else torch.zeros(self.num_rows, 0)
         row = int(seen.sum(-1).argmin())
         known = {name for name, shown in zip(names, seen[row].tolist(), strict=True) if shown}
         hidden = frozenset(self.graph.variable_names) - known
-        if BYTES * self._choice.cost(hidden, targets, with_sum=False)[0] > self.memory_budget:
-            cutset = self._choice.cutset(hidden, targets)
-            work = cutset.num_conditions * cutset.num_entries
-            if work > self.most_work or not cutset.fits:
-                raise self._refusal(work, row, known, targets)
+        if BYTES * self._choice.cost(hidden, targets, with_sum=False)[0] <= self.memory_budget:
+            return False
+        cutset = self._choice.cutset(hidden, targets)
+        work = cutset.num_conditions * cutset.num_entries
+        if work > self.most_work or not cutset.fits:
+            raise self._refusal(work, row, known, targets)
+        return True
 
     def _groups(self, targets: tuple[str, ...]) -> list[tuple[Tensor, Cutset]]:
         """Rows that hide the same variables, with their cutset."""
@@ -231,22 +237,24 @@ class Conditioned:
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """Of some rows log-partitions, log-marginals ``(rows, num_states)``, and whether logarithms were needed."""
         sums: list[Tensor] = []
-        joints: dict[str, list[Tensor]] = {name: [] for name in targets}
+        alike: dict[int, list[str]] = {}
+        for name in targets:
+            alike.setdefault(self.graph.num_states[name], []).append(name)
+        joints: dict[int, list[Tensor]] = {size: [] for size in alike}
         weak = torch.zeros(len(rows), dtype=torch.bool)
         for found, total in self._by_condition(rows, cutset, targets):
             sums.append(logsumexp(total, (0,)))
-            for name in targets:
-                joint = torch.where(
-                    total[..., None] > -torch.inf, found.log_marginals[name] + total[..., None], -torch.inf
-                )
-                joints[name].append(logsumexp(joint, (0,)))
+            for size, names in alike.items():
+                given = torch.stack([found.log_marginals[name].expand(*total.shape, size) for name in names])
+                joint = torch.where(total[..., None] > -torch.inf, given + total[..., None], -torch.inf)
+                joints[size].append(logsumexp(joint, (1,)))
             if found._weak is not None:
                 weak |= found._weak().expand(total.shape).any(0)
         log_partition = logsumexp(torch.stack(sums), (0,))
-        log_marginals = {
-            name: subtract(logsumexp(torch.stack(parts), (0,)), log_partition[:, None])
-            for name, parts in joints.items()
-        }
+        log_marginals: dict[str, Tensor] = {}
+        for size, names in alike.items():
+            tables = subtract(logsumexp(torch.stack(joints[size]), (0,)), log_partition[:, None])
+            log_marginals.update(zip(names, tables, strict=True))
         return log_partition, log_marginals, weak
 
     def _by_condition(

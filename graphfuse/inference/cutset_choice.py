@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
 
 from ..graph import FactorGraph
 from .contraction import bytes_of_row
-from .rows.sliced import Table, num_entries, sliced
+from .rows.own_layout import layout_towards, mask_of, plan_pattern
+from .rows.sliced import Table
 from .slices import bytes_of_terms, narrow_tree
 
 BYTES = 8  # of an entry of a row's tables
 _AT_ONCE = 3  # variables that are chosen before what is left is planned anew
+
+Cost = tuple[int, Callable[[], list[Table]]]  # entries of a row, and its tables
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class CutsetChoice:
     most_work: int
     planning_seconds: float = 0.0
     itemsize: int = 0
-    _costs: dict[tuple[frozenset[str], tuple[str, ...], bool], tuple[int, list[Table]]] = field(default_factory=dict)
+    _costs: dict[tuple[frozenset[str], tuple[str, ...], bool], Cost] = field(default_factory=dict)
 
     def cutset(self, hidden: frozenset[str], targets: Sequence[str], most_work: int | None = None) -> Cutset:
         """Variables to fix where these are hidden, chosen one by one: who saves most for the states it has.
@@ -72,7 +75,7 @@ class CutsetChoice:
         while True:
             cost, tables = self.cost(left, targets)
             fits = BYTES * cost <= self.memory_budget
-            more = [] if fits or conditions * cost > most_work else self._best(tables, cost)
+            more = [] if fits or conditions * cost > most_work else self._best(tables(), cost)
             if not more:
                 return Cutset(tuple(chosen), conditions, cost, fits)
             chosen += more
@@ -102,7 +105,7 @@ class CutsetChoice:
             cost -= saved[name]
         return best
 
-    def cost(self, hidden: Collection[str], targets: Sequence[str], with_sum: bool = True) -> tuple[int, list[Table]]:
+    def cost(self, hidden: Collection[str], targets: Sequence[str], with_sum: bool = True) -> Cost:
         """Entries of a row in the costlier of the two queries, for the sum and for the marginals, and its tables."""
         key = frozenset(hidden), tuple(targets), with_sum
         if key not in self._costs:
@@ -110,18 +113,19 @@ class CutsetChoice:
             self._costs[key] = max(options, key=lambda option: option[0])
         return self._costs[key]
 
-    def _in_rows(
-        self, hidden: frozenset[str], targets: Sequence[str], with_sum: bool
-    ) -> Iterator[tuple[int, list[Table]]]:
+    def _in_rows(self, hidden: frozenset[str], targets: Sequence[str], with_sum: bool) -> Iterator[Cost]:
         queries: list[tuple[Sequence[str], bool]] = [((), True)] if with_sum or not targets else []
         if targets:
             queries.append((targets, len(targets) == len(self.graph.variables)))
+        mask, scopes, closed = mask_of(self.graph, hidden), tuple(self.scopes), frozenset(self.closed)
         for asked, whole in queries:
-            _, tables = sliced(self.graph, self.scopes, self.closed, hidden, asked, whole, self.planning_seconds)
-            yield num_entries(self.graph, tables, two_way=len(asked) > 1), tables
+            target = asked[0] if len(asked) == 1 else None
+            common = layout_towards(self.graph, scopes, closed, target, self.planning_seconds)
+            plan = plan_pattern(self.graph, common, scopes, mask, asked, whole)
+            yield plan.num_entries, plan.tables
 
-    def _in_logs(self, hidden: frozenset[str]) -> tuple[int, list[Table]]:
+    def _in_logs(self, hidden: frozenset[str]) -> Cost:
         known = frozenset(self.graph.variable_names) - hidden
         tree = narrow_tree(self.graph, known, self.planning_seconds)
         taken = bytes_of_row(tree, self.itemsize) + bytes_of_terms(self.graph, known, self.itemsize)
-        return -(-taken // BYTES), [(clique, 0) for clique in tree.cliques]
+        return -(-taken // BYTES), lambda: [(clique, 0) for clique in tree.cliques]

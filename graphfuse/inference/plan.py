@@ -14,8 +14,9 @@ from ..graph.clique_tree import CliqueTree, clique_tree
 from .amounts import bytes_in_words, in_words
 from .contraction import bytes_of_row
 from .rows.batches import FEW, MOST_ENTRIES
+from .rows.own_layout import layout_towards, mask_of, plan_pattern
 from .rows.query import WIDE
-from .rows.sliced import num_entries, relevant_scopes, sliced
+from .rows.sliced import relevant_scopes
 from .slices import bytes_of_slice
 
 _BYTES = 8  # of an entry of a row's tables, in double precision
@@ -103,6 +104,9 @@ class Plan:
             "executor": self._executor,
             "memory": f"{bytes_in_words(self._needed)} a row, {verdict}",
         }
+        if self.executor == "rows":
+            needed = bytes_in_words(min(self.bytes_dense, self.bytes_logs))
+            lines["in logarithms"] = f"{needed} a row that reaches below double precision, or whose entropy is asked"
         return "\n".join(f"{name:<16} {text}" for name, text in lines.items())
 
 
@@ -129,9 +133,10 @@ def make_plan(
     scopes = [factor.scope for factor in graph.factors]
     everything = len(names) == len(graph.variables)
     closed = summing_to_one(graph, potentials)
-    _, tables = sliced(graph, scopes, closed, hidden, names, everything, seconds)
-    sizes = [graph.size(dims) for dims, _ in tables]
-    entries = num_entries(graph, tables, two_way=len(names) > 1)
+    target = names[0] if len(names) == 1 else None
+    common = layout_towards(graph, tuple(scopes), frozenset(closed), target, seconds)
+    row = plan_pattern(graph, common, scopes, mask_of(graph, hidden), names, everything)
+    sizes, entries = [graph.size(dims) for dims, _ in row.tables()], row.num_entries
     read = set().union(*(scopes[f] for f in relevant_scopes(scopes, closed, hidden, names, everything)))
     executor, reason = _executor(tree, potentials)
     itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)

@@ -65,17 +65,20 @@ class VariableElimination(InferenceMethod):
             return self._in_logs(graph, log_potentials, evidence, targets)
         settings = self._budget(log_potentials.values()), self.most_work, self.planning_seconds
         wide = Conditioned(graph, log_potentials, evidence, self._in_rows, *settings)
-        if targets:
-            wide.refuse_hopeless(targets)
-        found = _or_else(partial(self._in_rows, graph, log_potentials, evidence), wide.posterior)(targets)
-        entropy, weak, check = found._entropy, found._weak, partial(wide.refuse_hopeless, ())
-        return replace(
-            found,
-            _log_partition=_or_else(found._log_partition, wide.log_partition, check),
-            _log_joint=_or_else(found._log_joint, wide.log_joint),
-            _entropy=entropy and _or_else(entropy, self._fixed_in_logs(graph, log_potentials, evidence).entropy),
-            _weak=weak if targets or weak is None else _or_else(weak, wide.weak, check),
-        )
+        found = None if targets and wide.too_wide(targets) else self._narrow(graph, log_potentials, evidence, targets)
+        if found is None:
+            found = wide.posterior(targets)
+        else:
+            weak, too_wide = found._weak, partial(wide.too_wide, ())
+            found = replace(
+                found,
+                _log_partition=_or_else(found._log_partition, wide.log_partition, too_wide),
+                _log_joint=_or_else(found._log_joint, wide.log_joint),
+                _weak=weak if targets or weak is None else _or_else(weak, wide.weak, too_wide),
+            )
+        entropy = found._entropy
+        in_logs = self._fixed_in_logs(graph, log_potentials, evidence).entropy
+        return replace(found, _entropy=entropy and _or_else(entropy, in_logs))
 
     def plan(
         self,
@@ -125,6 +128,17 @@ class VariableElimination(InferenceMethod):
         """Rows one by one in compiled loops, each with the tables of its hidden variables."""
         settings = self._budget(log_potentials.values()), self._in_logs, self._weak_rows, self.planning_seconds
         return RowQuery(graph, log_potentials, evidence, *settings)
+
+    def _narrow(
+        self, graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Evidence, targets: Sequence[str]
+    ) -> Posterior | None:
+        """Rows as they are, None if one does not fit."""
+        try:
+            return self._in_rows(graph, log_potentials, evidence, targets)
+        except Refused:
+            raise
+        except MemoryError:
+            return None  # the refusal of the other way says more
 
     def _in_rows(
         self,
@@ -183,18 +197,18 @@ class VariableElimination(InferenceMethod):
 
 
 def _or_else(
-    ask: Callable[Given, Found], otherwise: Callable[Given, Found], check: Callable[[], None] = lambda: None
+    ask: Callable[Given, Found], otherwise: Callable[Given, Found], too_wide: Callable[[], bool] | None = None
 ) -> Callable[Given, Found]:
-    """After a check, the first of two ways that the memory admits."""
+    """The first of two ways that the memory admits; the first is left out where it is known to be too wide."""
 
     def either(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        check()
-        try:
-            return ask(*args, **kwargs)
-        except Refused:
-            raise
-        except MemoryError:
-            pass  # the refusal of the other way says more
+        if too_wide is None or not too_wide():
+            try:
+                return ask(*args, **kwargs)
+            except Refused:
+                raise
+            except MemoryError:
+                pass  # the refusal of the other way says more
         return otherwise(*args, **kwargs)
 
     return either

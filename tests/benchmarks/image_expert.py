@@ -2,10 +2,10 @@
 
 GRAPHFUSE_DATA=... python -m tests.benchmarks.image_expert
 
-One modality, images, fitted with all defaults of FusionClassifier (`default`) and without the network (`flat`): accuracy
-and negative log-likelihood of other images in nats, and process CPU seconds of the fit. Digits of 8 by 8 pixels come
-with scikit-learn, two of three to fit; those of 28 by 28 and the X-rays of 128 by 128 are in the folder, with their
-published or given split, every third of 2700 digits to fit, X-rays by patient.
+One modality, images, fitted with all defaults of FusionClassifier (`default`) and without the network (`flat`):
+accuracy and negative log-likelihood of other images in nats, and process CPU seconds of the fit. Digits of 8 by 8
+pixels come with scikit-learn, two of three to fit; those of 28 by 28 and the X-rays of 128 by 128 are in the folder,
+with their published or given split, every third of 2700 digits to fit, X-rays by patient.
 """
 
 import time

@@ -100,6 +100,8 @@ def report(name: str) -> None:
         return
     _ = posterior.log_partition
     seconds, peak = time.process_time() - began, (held("VmHWM") - before) / 1024
+    if posterior.num_in_logs and plan.fits:
+        needed = max(needed, plan.bytes_logs)
     marginals, partition = errors(name, posterior)
     verdict = "answered" if marginals < MARGINAL and partition < LOG10_PARTITION else "wrong"
     print(

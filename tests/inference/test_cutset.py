@@ -167,14 +167,16 @@ def test_too_much_work_is_refused_with_its_cost(generator):
 
 
 def test_hopeless_graphs_are_refused_in_a_second(generator):
-    names = [f"v{i:03}" for i in range(300)]
-    infer(grid(2), random_log_potentials(grid(2), (), generator))  # loads the compiled loops
-    drawn = torch.rand(300, 300, generator=generator) < 0.1
-    edges = [(names[i], names[j]) for i in range(300) for j in range(i) if drawn[i, j]]
-    graph = markov_network([Variable(name, 2) for name in names], edges)
-    tables = {factor.name: torch.zeros(graph.shape(factor.scope)) for factor in graph.factors}
-    for targets in (None, [names[0]], []):
-        start = process_time()
-        with pytest.raises(MemoryError, match=r"at least about 2\^\d+ GiB, for the hidden joint states of row 0"):
-            _ = infer(graph, tables, targets=targets).log_partition
-        assert process_time() - start < (2 if targets is None else 1)  # planned, checked and refused; then refused
+    for size in (150, 300):  # the first loads the compiled loops
+        names = [f"v{i:03}" for i in range(size)]
+        drawn = torch.rand(size, size, generator=generator) < 30 / size
+        edges = [(names[i], names[j]) for i in range(size) for j in range(i) if drawn[i, j]]
+        graph = markov_network([Variable(name, 2) for name in names], edges)
+        tables = {factor.name: torch.zeros(graph.shape(factor.scope)) for factor in graph.factors}
+        seconds = []
+        for targets in (None, [names[0]], []):
+            start = process_time()
+            with pytest.raises(MemoryError, match=r"at least about 2\^\d+ GiB, for the hidden joint states of row 0"):
+                _ = infer(graph, tables, targets=targets).log_partition
+            seconds.append(process_time() - start)
+    assert seconds[0] < 2 and max(seconds[1:]) < 1  # planned, checked and refused; then refused

@@ -17,8 +17,9 @@ from ...graph import FactorGraph
 from ...threads import spans
 from ..amounts import gibibytes
 from .batches import answer_batch, serves_batch
-from .layout import Layout, along, make_layout, make_work
-from .sliced import WORTH, joint_states, log_sizes, sliced, tree_of
+from .layout import Layout, make_layout, make_work
+from .own_layout import plan_pattern
+from .sliced import WORTH, joint_states, log_sizes, tree_of
 from .status import WEAK
 from .tables import RowTables, Terms
 
@@ -150,41 +151,38 @@ def expected_counts(
     tables: RowTables,
     states: np.ndarray,
     weights: np.ndarray,
+    asked: Sequence[str],
     memory_budget: int,
     planning_seconds: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradient of the weighted sum of log-partitions in the log of every entry: of constant tables, and per row.
+    """The gradient of a weighted sum of answers in the log of every entry: of constant tables, and per row.
 
-    Weights are ``(rows, 1)``. The third array tells weak rows, which are left out.
+    Weights are ``(rows, 1)`` of the log-partitions if no variable is asked for, else ``(rows, num_entries)`` of the
+    log-marginals side by side, which take twice the memory. The third array tells weak rows, which are left out.
     """
-    question = Question(graph, terms, (False,) * len(terms), (), True, planning_seconds)
+    root = tuple(asked) if len(asked) == 1 else ()
+    question = Question(graph, terms, (False,) * len(terms), root, True, planning_seconds)
     shares, order = share_out(question, states)
     fixed, counts, status = (
         np.zeros_like(tables.fixed),
         np.zeros_like(tables.varying),
         np.zeros(len(states), dtype=np.int64),
     )
-    weights = _taken(np.where((tables.log_scale == -np.inf) | tables.beyond, 0.0, weights.ravel()), order)
+    left_out = np.broadcast_to((tables.log_scale == -np.inf) | tables.beyond, len(states))
+    weights = _taken(np.where(left_out[:, None], 0.0, weights), order)
     seen, varying, least, safe = (_taken(each, order) for each in _by_row(tables, states))
+    place = {name: v for v, name in enumerate(graph.variable_names)}
+    numbers = np.array([place[name] for name in asked], dtype=np.int64)
 
     def run(layout: Layout, work: Any, rows: slice, first: int) -> tuple[int, int]:
-        return kernel().count_rows(
-            layout,
-            work,
-            seen[rows],
-            tables.fixed,
-            varying[rows],
-            tables.fixed_least,
-            least[rows],
-            safe[rows],
-            weights[rows],
-            first,
-            fixed,
-            counts[rows],
-            status[rows],
-        )
+        numbered = layout, work, seen[rows], tables.fixed, varying[rows], tables.fixed_least, least[rows], safe[rows]
+        found = first, fixed, counts[rows], status[rows]
+        if asked:
+            return covariance().covary_rows(*numbered, numbers, weights[rows], *found)
+        return kernel().count_rows(*numbered, weights[rows, 0], *found)
 
-    in_threads(shares, run, memory_budget, order, num_threads=1)  # all rows add to the same counts
+    budget = 2 * memory_budget + 8 * max(graph.num_states.values()) if asked else memory_budget
+    in_threads(shares, run, budget, order, num_threads=1)  # all rows add to the same counts
     return fixed, _put_back(counts, order), (_put_back(status, order) == WEAK) | tables.beyond
 
 
@@ -231,9 +229,8 @@ def share_out(question: Question, states: np.ndarray) -> tuple[list[Share], np.n
     dear = np.argsort(-most, kind="stable")[: np.count_nonzero(most >= worth)]
     own: list[tuple[Layout, int]] = []
     in_vain = 0
-    names = np.array(question.graph.variable_names, dtype=object)
     for pattern in dear.tolist():
-        hidden = frozenset(names[states[first[pattern]] < 0])
+        hidden = (states[first[pattern]] < 0).tobytes()
         layout = own_layout_of(question, hidden, 2 ** (int(count[pattern]).bit_length() - 1))
         if layout is not None:
             own.append((layout, pattern))
@@ -313,6 +310,12 @@ def kernel() -> Any:
     return import_module(".kernel", __package__)
 
 
+@lru_cache(maxsize=1)
+def covariance() -> Any:
+    """The compiled loops that differentiate marginals."""
+    return import_module(".covariance", __package__)
+
+
 @lru_cache(maxsize=256)
 def layout_of(graph: FactorGraph, terms: Terms, closed: tuple[bool, ...], target: str | None, seconds: float) -> Layout:
     """The arrays of a graph, rooted at a target if there is one."""
@@ -321,15 +324,13 @@ def layout_of(graph: FactorGraph, terms: Terms, closed: tuple[bool, ...], target
 
 
 @lru_cache(maxsize=256)
-def own_layout_of(question: Question, hidden: frozenset[str], num_rows: int) -> Layout | None:
-    """The arrays for rows that hide the same variables, None if those of the graph do as well."""
-    graph, asked, seconds = question.graph, question.asked, question.planning_seconds
+def own_layout_of(question: Question, hidden: bytes, num_rows: int) -> Layout | None:
+    """The arrays for rows that hide the same variables, a byte each; None if those of the graph do as well."""
     scopes = [scope for scope, _ in question.terms]
-    closed = [f for f, each in enumerate(question.closed) if each]
-    tree, _ = sliced(graph, scopes, closed, hidden, asked, question.whole, seconds, num_rows)
-    if tree is tree_of(graph, asked, seconds):
-        return None
-    return along(common_layout(question), graph.num_states, tree, scopes)
+    mask = np.frombuffer(hidden, dtype=np.uint8).copy()
+    common, asked = common_layout(question), question.asked
+    plan = plan_pattern(question.graph, common, scopes, mask, asked, question.whole, num_rows)
+    return plan.layout if plan.own else None
 
 
 def common_layout(question: Question) -> Layout:

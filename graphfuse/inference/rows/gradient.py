@@ -31,14 +31,20 @@ class Answered(torch.autograd.Function):
         tables, needed = ctx.saved_tensors, ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():  # the gradient shall itself be differentiable
             wanted = [table for table, need in zip(tables, needed, strict=True) if need]
-            answers = ctx.rule(tables, None)
-            found = iter(torch.autograd.grad(answers, wanted, grad, create_graph=True, materialize_grads=True))
+            found = iter(_differentiated(ctx.rule(tables, None), wanted, grad, create_graph=True))
             return (None, None, None, *(next(found) if need else None for need in needed))
         grads, weak = ctx.count(grad)
         rows = weak.nonzero().flatten()
         if len(rows):
             with torch.enable_grad():
                 leaves = [table.detach().requires_grad_() for table in tables]
-                more = torch.autograd.grad(ctx.rule(leaves, rows), leaves, grad[rows], materialize_grads=True)
+                more = _differentiated(ctx.rule(leaves, rows), leaves, grad[rows])
             grads = [mine + theirs for mine, theirs in zip(grads, more, strict=True)]
         return (None, None, None, *(each if need else None for each, need in zip(grads, needed, strict=True)))
+
+
+def _differentiated(answers: Tensor, tables: Sequence[Tensor], grad: Tensor, **options: bool) -> Sequence[Tensor]:
+    """The gradient of answers that may depend on none of the tables."""
+    if not answers.requires_grad:
+        return [torch.zeros_like(table) for table in tables]
+    return torch.autograd.grad(answers, tables, grad, materialize_grads=True, **options)

@@ -24,6 +24,7 @@ from .loops import (
     spread,
     steps_of_factor,
     steps_of_message,
+    sum_out,
     whole,
 )
 from .relevance import add_factor, count_all, find_connected, pass_ball
@@ -88,7 +89,7 @@ def _hand_on(layout, work, c):
 
 
 @inner
-def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, safe):
+def collect(layout, work, state, fixed, varying, fixed_least, varying_least, safe):
     """Messages to the roots; the status, the log of the sum, how much scratch is taken or wanted, cliques visited."""
     scratch, loop = work.scratch, work.loop
     taken, product, log_total, num_visited = 0, 1.0, 0.0, 0
@@ -149,19 +150,15 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, sa
             taken += sent * rest
             if work.num_sent[c]:
                 work.sent[c] = taken
-                peak, p = 0.0, start
+                sum_out(scratch, start, taken, sent, rest)
+                peak, message = 0.0, scratch[taken : taken + sent]
                 for s in range(sent):
-                    total = 0.0
-                    for k in range(p, p + rest):
-                        total += scratch[k]
-                    p += rest
-                    scratch[taken + s] = total
-                    peak = max(peak, total)
+                    peak = max(peak, message[s])
                 if peak == 0.0:
                     return IMPOSSIBLE, -inf, taken, num_visited
                 scale = 1 / peak
-                for s in range(taken, taken + sent):
-                    scratch[s] *= scale
+                for s in range(sent):
+                    message[s] *= scale
                 work.scale[c] = scale
                 if not safe:
                     work.floor[c], work.least[c] = floor * scale, least_positive(scratch, taken, taken + sent)
@@ -182,7 +179,7 @@ def _collect(layout, work, state, fixed, varying, fixed_least, varying_least, sa
 
 
 @part
-def _find_smallest(layout, work, num_visited):
+def find_smallest(layout, work, num_visited):
     """By variable the clique with the smallest table that it is a dimension of."""
     for v in range(len(work.best)):
         work.best[v] = -1
@@ -198,10 +195,11 @@ def _find_smallest(layout, work, num_visited):
 
 
 @inner
-def _distribute(layout, work, taken, num_visited, safe):
+def distribute(layout, work, taken, num_visited, safe):
     """Messages from the roots: the table of every clique becomes the probability of its hidden states.
 
-    What of scratch it wants if there was too little, or -1 if a probability is about to vanish.
+    The message that it sent becomes the probability of the states that this was about. What of scratch it wants if
+    there was too little, or -1 if a probability is about to vanish.
     """
     scratch, loop = work.scratch, work.loop
     for i in range(num_visited - 1, -1, -1):
@@ -209,11 +207,11 @@ def _distribute(layout, work, taken, num_visited, safe):
         start = work.start[c]
         if not work.num_sent[c]:
             _, rest = open_clique(layout, work, c)
-            total = 0.0
-            for k in range(start, start + rest):
-                total += scratch[k]
-            for k in range(start, start + rest):
-                scratch[k] /= total
+            table, total = scratch[start : start + rest], 0.0
+            for k in range(rest):
+                total += table[k]
+            for k in range(rest):
+                table[k] /= total
             continue
         sent, rest = open_clique(layout, work, c)
         parent = work.receiver[c]
@@ -234,9 +232,11 @@ def _distribute(layout, work, taken, num_visited, safe):
                 for k in range(p, p + rest):
                     if scratch[k] > 0 and scratch[k] * ratio < LEAST:
                         return -1
-            for k in range(p, p + rest):
-                scratch[k] *= ratio
+            block = scratch[p : p + rest]
+            for k in range(rest):
+                block[k] *= ratio
             p += rest
+            scratch[work.sent[c] + s] = scratch[taken + s]
     return 0
 
 
@@ -266,7 +266,7 @@ def _read(layout, work, state, v, c, out):
 
 
 @part
-def _start_row(layout, work):
+def start_row(layout, work):
     work.clock[0] += 1
     for c in range(len(layout.parents)):
         work.first_factor[c] = work.first_sender[c] = -1
@@ -315,7 +315,7 @@ def run_rows(
         work.wanted[v] = 1
     for row in range(first, len(states)):
         state = states[row]
-        _start_row(layout, work)
+        start_row(layout, work)
         clock = work.clock[0]
         if whole:
             count_all(layout, work, state)
@@ -327,14 +327,14 @@ def run_rows(
         else:
             count_all(layout, work, state)
             find_connected(layout, work, state, asked)
-        code, log_total, taken, num_visited = _collect(
+        code, log_total, taken, num_visited = collect(
             layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row]
         )
         if taken > len(work.scratch):
             return row, taken
         if two_way and code == FINE:
-            _find_smallest(layout, work, num_visited)
-            wanted = _distribute(layout, work, taken, num_visited, safe[row])
+            find_smallest(layout, work, num_visited)
+            wanted = distribute(layout, work, taken, num_visited, safe[row])
             if wanted > 0:
                 return row, wanted
             if wanted < 0:
@@ -394,16 +394,16 @@ def count_rows(
         state = states[row]
         if weights[row] == 0.0:
             continue
-        _start_row(layout, work)
+        start_row(layout, work)
         for f in range(len(layout.offsets)):
             add_factor(layout, work, f)
-        code, _, taken, num_visited = _collect(
+        code, _, taken, num_visited = collect(
             layout, work, state, fixed, varying[row], fixed_least, varying_least[row], safe[row]
         )
         if taken > len(work.scratch):
             return row, taken
         if code == FINE:
-            wanted = _distribute(layout, work, taken, num_visited, safe[row])
+            wanted = distribute(layout, work, taken, num_visited, safe[row])
             if wanted > 0:
                 return row, wanted
             if wanted < 0:

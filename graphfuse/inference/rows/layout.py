@@ -12,6 +12,8 @@ from ...graph.clique_tree import CliqueTree
 
 Scope = tuple[str, ...]
 
+_LARGEST = 2**62  # entries; a plan may be of tables that no memory holds
+
 
 class Layout(NamedTuple):
     """A clique tree and its factors as arrays; ``x_ptr[i]`` to ``x_ptr[i + 1]`` is what belongs to ``i``.
@@ -69,6 +71,7 @@ class Work(NamedTuple):
     start: np.ndarray  # of the table of a clique in the scratch
     sent: np.ndarray  # of its message
     visited: np.ndarray  # cliques with a table
+    weighs: np.ndarray  # by clique, whether what is differentiated has met it
     loop: np.ndarray  # along the dimensions at hand: see SIZE to TURN
     scratch: np.ndarray
 
@@ -108,8 +111,8 @@ def make_layout(
         num_states=_array(num_states),
         scope_ptr=scope_ptr,
         scope_vars=scope_vars,
-        strides=_array(strides),
-        offsets=_array(offsets),
+        strides=_array(min(step, _LARGEST) for step in strides),
+        offsets=_array(min(offset, _LARGEST) for offset in offsets),
         varies=_array(varies),
         ranks=_array(ranks),
         touch_ptr=touch_ptr,
@@ -176,6 +179,7 @@ def make_work(layout: Layout, scratch: np.ndarray) -> Work:
         "start",
         "sent",
         "visited",
+        "weighs",
     )
     sizes = {
         "clock": 2,

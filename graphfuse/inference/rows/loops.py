@@ -1,6 +1,6 @@
 """Compiled loops over the joint states of a clique, and what a table looks like from there.
 
-The compiled ``kernel`` that is kept on disk holds a copy: after a change here, remove the folder ``__pycache__``.
+The compiled loops that are kept on disk hold copies: after a change here, remove the folder ``__pycache__``.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from numba import njit
 # rows of ``Work.loop``: states of each dimension of a block and the steps of a table along it; the same for dimensions
 # that are joined, the innermost first; where a loop stands
 SIZE, STEP, LENGTH, STRIDE, TURN = range(5)
+_SHORT = 8  # states of a run, below which the loop over them is told apart
 _MOST = 2**45  # joint states that a clique sends, or sums out, whatever the memory
 
 _SETTINGS: Any = {
@@ -53,6 +54,13 @@ def multiply(out, p, num_dims, loop, table, q, first):
     for _ in range(outer):
         r = q
         for _ in range(height):
+            if width < _SHORT:
+                for k in range(width):
+                    at, x = np.uint64(p + k), table[np.uint64(r + k * step)]
+                    out[at] = x if first else out[at] * x
+                p += width
+                r += jump
+                continue
             block, run = out[p : p + width], table[r:]
             if first:
                 for k in range(width):
@@ -90,6 +98,12 @@ def add(out, q, num_dims, loop, table, p, weight):
     for _ in range(outer):
         r = q
         for _ in range(height):
+            if width < _SHORT:
+                for k in range(width):
+                    out[np.uint64(r + k * step)] += weight * table[np.uint64(p + k)]
+                p += width
+                r += jump
+                continue
             block = table[p : p + width]
             if step == 0:
                 total = 0.0
@@ -100,6 +114,43 @@ def add(out, q, num_dims, loop, table, p, weight):
                 run = out[r:]
                 for k in range(width):
                     run[k * step] += weight * block[k]
+            p += width
+            r += jump
+        for d in range(2, num):
+            loop[TURN, d] += 1
+            q += loop[STRIDE, d]
+            if loop[TURN, d] < loop[LENGTH, d]:
+                break
+            q -= loop[STRIDE, d] * loop[LENGTH, d]
+            loop[TURN, d] = 0
+
+
+@njit("void(float64[::1], int64, int64, int64[:, ::1], float64[::1], int64)", **INNER)
+def extend(out, p, num_dims, loop, table, q):
+    """Add a table that is constant along dimensions of step zero to a block."""
+    num = _merge(num_dims, loop)
+    width, step, height, jump = loop[LENGTH, 0], loop[STRIDE, 0], loop[LENGTH, 1], loop[STRIDE, 1]
+    outer = 1
+    for d in range(2, num):
+        loop[TURN, d] = 0
+        outer *= loop[LENGTH, d]
+    for _ in range(outer):
+        r = q
+        for _ in range(height):
+            if width < _SHORT:
+                for k in range(width):
+                    out[np.uint64(p + k)] += table[np.uint64(r + k * step)]
+                p += width
+                r += jump
+                continue
+            block, run = out[p : p + width], table[r:]
+            if step == 0:
+                x = run[0]
+                for k in range(width):
+                    block[k] += x
+            else:
+                for k in range(width):
+                    block[k] += run[k * step]
             p += width
             r += jump
         for d in range(2, num):

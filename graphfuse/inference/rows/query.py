@@ -24,7 +24,7 @@ from .gradient import Answered
 from .tables import RowTables, Terms, observed_states, row_tables, split_terms, unsplit
 
 WIDE = 4096  # joint states of all cliques, below which rows are learned faster side by side than one by one
-_FEW = 8  # targets that are learned with a sum of their own each
+_MOST_ALONE = 8  # targets that are learned with a sum of their own each
 _LATEST = Latest()
 
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str], Tensor | None], Posterior]
@@ -51,7 +51,7 @@ class RowQuery:
         log_potentials: By factor, its table.
         evidence: What was observed.
         memory_budget: In bytes.
-        general: Answers any query in logarithms; it serves differentiable marginals, and joints.
+        general: Answers any query in logarithms; it serves joints, and the gradients of gradients.
         weak: Answers rows that probabilities cannot hold, told by their numbers.
         planning_seconds: Time to look for an order of elimination.
         numbers: Of the rows, as a refusal is to name them; their positions if None.
@@ -162,9 +162,9 @@ class RowQuery:
         }
 
     def _learned_marginals(self, targets: Sequence[str]) -> Posterior:
-        """Of a few targets each is the root of a sum of its own; the marginals of many are differentiated as logs."""
-        if len(targets) > _FEW or not self._side_by_side:
-            return self.general(self.graph, self.log_potentials, self.evidence, targets, self.numbers)
+        """Of a few targets each is the root of a sum of its own; those of many have one more pass in common."""
+        if len(targets) > _MOST_ALONE or not self._side_by_side:
+            return self._learned_together(targets)
         log_marginals, weak = {}, np.zeros(prod(self._batch), dtype=bool)
         for name in targets:
             lanes, size = self._lanes(name), self.graph.num_states[name]
@@ -177,6 +177,21 @@ class RowQuery:
             log_marginals[name] = table.reshape(*self._batch, size)
             weak |= lanes.weak
         return self._posterior(log_marginals, None, weak)
+
+    def _learned_together(self, targets: Sequence[str]) -> Posterior:
+        """Marginals row by row, in impossible ones ``-inf``."""
+        whole = len(targets) == len(self.graph.variables)
+        answer = self._answer(targets, whole)
+        sums = answer if whole else self._answer((), True)
+        impossible = self._completed(sums[0].log_partition, sums[1]) == -torch.inf
+        tables = self._log_marginals(answer[0], targets, answer[1])
+        sizes = [self.graph.num_states[name] for name in targets]
+        flat = torch.cat([tables[name].reshape(-1, size) for name, size in zip(targets, sizes, strict=True)], dim=1)
+        flat = flat.masked_fill_(impossible.unsqueeze(1), -torch.inf)
+        parts = self._row_by_row(flat, tuple(targets)).split(sizes, dim=1)
+        shapes = [(*self._batch, size) for size in sizes]
+        found = {name: part.reshape(shape) for name, part, shape in zip(targets, parts, shapes, strict=True)}
+        return self._posterior(found, sums, answer[0].weak)
 
     @cached_property
     def _loaded(self) -> Loaded:
@@ -194,8 +209,8 @@ class RowQuery:
             return self._through(lanes, found.unsqueeze(1), None).reshape(self._batch), weak
         rows, others = self._answer((), True) if answer is None else answer
         found = self._completed(rows.log_partition, others)
-        found = (self._row_by_row(found) if self._learned else found).reshape(self._batch)
-        return found, torch.from_numpy(rows.weak).reshape(self._batch)
+        found = self._row_by_row(found.unsqueeze(1), ()) if self._learned else found
+        return found.reshape(self._batch), torch.from_numpy(rows.weak).reshape(self._batch)
 
     def _completed(self, log_partition: np.ndarray, others: Iterable[InLogs]) -> Tensor:
         """Log-partitions ``(rows,)``, those of weak rows as logarithms say."""
@@ -213,35 +228,43 @@ class RowQuery:
             return [torch.from_numpy(each) for each in counts], torch.from_numpy(lanes.weak)
 
         def rule(logs: Sequence[Tensor], rows: Tensor | None) -> Tensor:
-            return self._in_general(target, loaded.tables.layout.tables(*logs), rows)
+            asked = () if target is None else (target,)
+            return self._in_general(asked, True, loaded.tables.layout.tables(*logs), rows)
 
         return Answered.apply(found, count, rule, *loaded.logs)
 
-    def _row_by_row(self, log_partition: Tensor) -> Tensor:
-        """Log-partitions ``(rows,)`` as a function of the tables."""
+    def _row_by_row(self, found: Tensor, asked: tuple[str, ...]) -> Tensor:
+        """Log-partitions ``(rows, 1)``, or log-marginals ``(rows, num_entries)``, as a function of the tables."""
         query = self.graph, self._split[0], self._tables, self._states
 
         def count(grad: Tensor) -> tuple[list[Tensor], Tensor]:
             weights = np.ascontiguousarray(grad.double().numpy())
-            fixed, varying, beyond = expected_counts(*query, weights, self.memory_budget, self.planning_seconds)
+            settings = self.memory_budget, self.planning_seconds
+            fixed, varying, beyond = expected_counts(*query, weights, asked, *settings)
             grads = unsplit(self._scoped, self._batch, torch.from_numpy(fixed), torch.from_numpy(varying))
             return grads, torch.from_numpy(np.atleast_1d(beyond)).expand(len(grad))
 
         tables = [table for _, table in self._scoped]
-        return Answered.apply(log_partition.unsqueeze(1), count, partial(self._in_general, None), *tables).squeeze(1)
+        return Answered.apply(found, count, partial(self._in_general, asked, not asked), *tables)
 
-    def _in_general(self, target: str | None, tables: Sequence[Tensor], rows: Tensor | None) -> Tensor:
-        """Log-partitions of some or all rows, with the target at each state, as a function of all tables."""
+    def _in_general(
+        self, asked: tuple[str, ...], summed: bool, tables: Sequence[Tensor], rows: Tensor | None
+    ) -> Tensor:
+        """Log-marginals of some or all rows side by side, as a function of all tables.
+
+        If they are summed, the log-partition is added: the sum with the variable asked for, if any, at each state.
+        """
         num_factors = len(self.graph.factors)
         potentials = dict(zip(self.graph.scopes, tables[:num_factors], strict=True))
         soft = dict(zip(self.evidence.soft, tables[num_factors:], strict=True))
         query = replace(self, log_potentials=potentials, evidence=Evidence(self.evidence.hard, soft))
         rows = torch.arange(prod(self._batch)) if rows is None else rows
-        found = query._rows(rows, () if target is None else (target,), self.general)
-        sums = found.log_partition.expand(len(rows)).unsqueeze(1)
-        if target is not None:
-            sums = sums + found.log_marginals[target].expand(len(rows), -1)
-        return torch.where(sums == -torch.inf, -torch.inf, sums).to(self._dtype)  # no gradient of what is impossible
+        found = query._rows(rows, asked, self.general)
+        parts = [found.log_marginals[name].expand(len(rows), -1) for name in asked]
+        answers = torch.cat(parts, dim=1) if parts else torch.zeros(len(rows), 1, dtype=self._dtype)
+        if summed:
+            answers = answers + found.log_partition.expand(len(rows)).unsqueeze(1)
+        return torch.where(answers == -torch.inf, -torch.inf, answers).to(self._dtype)  # what is impossible is constant
 
     @torch.no_grad()
     def _in_logs(self, chosen: np.ndarray, targets: Sequence[str]) -> Iterator[InLogs]:
