@@ -15,8 +15,9 @@ _MOST_PIXELS = 32  # of a side that the convolutions read
 class ImageNetwork(nn.Sequential):
     """A ``CNN`` over images as they come: from ``(batch, num_channels, height, width)`` to logits.
 
-    Missing pixels get the mean of their image. Sides beyond 32 pixels are averaged down to 32, and each image is brought
-    to mean zero and variance one, so neither its brightness nor its contrast is seen; then the convolutions follow.
+    Missing pixels get the mean of their image. Sides beyond 32 pixels are averaged down to 32, and each image is
+    brought to mean zero and variance one, so neither its brightness nor its contrast is seen; then the convolutions
+    follow.
 
     Example:
         >>> ImageNetwork(3, 10)(torch.zeros(2, 3, 120, 80)).shape
