@@ -37,9 +37,10 @@ class Evidence:
 
     def __post_init__(self) -> None:
         for name, states in self.hard.items():
+            if isinstance(states, Tensor) and states.dtype in INTEGERS:
+                continue
             check_tensor(f"evidence.hard[{name!r}]", states)
-            if states.dtype not in INTEGERS:
-                raise invalid(f"evidence.hard[{name!r}]", "be a tensor of integers", states.dtype, TypeError)
+            raise invalid(f"evidence.hard[{name!r}]", "be a tensor of integers", states.dtype, TypeError)
         for name, table in self.soft.items():
             check_log_values(f"evidence.soft[{name!r}]", table)
             if not table.ndim:
@@ -49,6 +50,8 @@ class Evidence:
     @property
     def batch_shape(self) -> torch.Size:
         """The common batch shape of all entries."""
+        if not self.soft and len({states.shape for states in self.hard.values()}) == 1:
+            return next(iter(self.hard.values())).shape
         shapes = [(f"evidence.hard[{name!r}]", states.shape) for name, states in self.hard.items()]
         shapes += [(f"evidence.soft[{name!r}]", table.shape[:-1]) for name, table in self.soft.items()]
         return broadcast(shapes)

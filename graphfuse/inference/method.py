@@ -58,7 +58,7 @@ def terms(graph: FactorGraph, log_potentials: Mapping[str, Tensor], evidence: Ev
 
 def batch_shape(tables: Terms) -> torch.Size:
     """The common batch shape of all terms."""
-    shapes = {table.shape[: table.ndim - len(scope)] for scope, table in tables}
+    shapes = {table.shape[: table.ndim - len(scope)] for scope, table in tables if table.ndim > len(scope)}
     return common_shape(shapes)
 
 

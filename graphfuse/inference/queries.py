@@ -202,7 +202,10 @@ def _states_fit(graph: FactorGraph, hard: Mapping[str, Tensor]) -> bool:
         return True
     if not all(column.numel() for column in columns):
         return False
-    if len({column.shape for column in columns}) == 1 and columns[0].numel() <= _SIDE_BY_SIDE:
+    shapes = {column.shape for column in columns}
+    if shapes == {()}:
+        lowest = highest = [column.item() for column in columns]
+    elif len(shapes) == 1 and columns[0].numel() <= _SIDE_BY_SIDE:
         low, high = torch.stack(columns).reshape(len(columns), -1).aminmax(dim=1)
         lowest, highest = low.tolist(), high.tolist()
     else:

@@ -148,6 +148,9 @@ def _scaled(logs: np.ndarray, alone: bool, closed: bool) -> tuple[np.ndarray, np
 
 def observed_states(graph: FactorGraph, evidence: Evidence, num_rows: int, batch: Sequence[int]) -> np.ndarray:
     """States ``(rows, num_variables)``, -1 where hidden."""
+    if not batch:
+        known = [evidence.hard.get(name) for name in graph.variable_names]
+        return np.array([[-1 if state is None else state.item() for state in known]], dtype=np.int32)
     hidden, shape = torch.full((), -1, dtype=torch.int32), tuple(batch)
     columns = [evidence.hard.get(name, hidden) for name in graph.variable_names]
     columns = [column if column.shape == shape else column.expand(shape) for column in columns]
