@@ -16,7 +16,7 @@ from .kernel_encoder import KernelEncoder
 from .module_encoder import ModuleEncoder
 from .tabular_encoder import TabularEncoder
 
-_TREE_CLASSES, _TREE_COLUMNS = 2, 64  # up to which boosted trees are worth their time
+_TREE_COLUMNS, _TREE_SCORES = 64, 5000  # and rows times classes beyond two, up to which trees are worth their time
 _LEAST_SIDE, _MOST_CHANNELS = 8, 4  # pixels and colours, from and up to which an array is an image
 _EPOCHS, _MOST_SHOWN, _BATCH = (2, 30), 130_000, 64  # of a network: fewest and most, and images shown in all
 
@@ -30,7 +30,7 @@ def default_experts(shape: tuple[int, ...], num_rows: int, num_classes: int) -> 
         num_classes: Classes.
     """
     experts: dict[str, Any] = {"linear": TabularEncoder(), "kernel": KernelEncoder(num_folds=3)}
-    if num_classes <= _TREE_CLASSES and prod(shape) <= _TREE_COLUMNS:
+    if prod(shape) <= _TREE_COLUMNS and (num_classes <= 2 or num_rows * num_classes <= _TREE_SCORES):
         experts["boosted"] = BoostedEncoder()
     if len(shape) == 3 and shape[0] <= _MOST_CHANNELS and min(shape[1:]) >= _LEAST_SIDE:
         fewest, most = _EPOCHS

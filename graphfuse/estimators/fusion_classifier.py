@@ -78,7 +78,7 @@ class FusionClassifier(ExplainedFusion):
             of all columns. Names select and order the modalities where X is a dict or a ModalityBatch.
         encoders: A scikit-learn classifier or a torch module (to logits, one per class) for all modalities, or a dict
             by modality of one of these, or of several experts by name. Those left out, and all if None, get a linear
-            expert, a kernel expert, for few columns and two classes boosted trees, and for images, ``(rows, channels,
+            expert, a kernel expert, for few columns and few classes boosted trees, and for images, ``(rows, channels,
             height, width)``, a small network; a linear one alone, a ``TabularEncoder``, beyond twelve modalities and
             where a structure is given. Only clones are fitted. Absent
             rows are never shown to an encoder; missing cells of present rows reach it as NaN, or, where a classifier

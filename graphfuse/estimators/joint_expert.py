@@ -56,7 +56,7 @@ def readable(batch: ModalityBatch, modalities: Sequence[str]) -> tuple[str, ...]
 def default_joint_encoder(num_classes: int) -> AveragedEncoder:
     """An average of a linear encoder and of one that sees effects across columns."""
     experts = default_experts((1,), 0, num_classes)
-    second = "boosted" if "boosted" in experts else "kernel"
+    second = "boosted" if num_classes <= 2 else "kernel"
     return AveragedEncoder({name: experts[name] for name in ("linear", second)})
 
 

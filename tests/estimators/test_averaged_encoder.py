@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from graphfuse.estimators import AveragedEncoder, KernelEncoder, LateFusionClassifier, TabularEncoder
 from graphfuse.estimators.averaged_encoder import mixture_weights
 from graphfuse.estimators.boosted_encoder import BoostedEncoder
+from graphfuse.estimators.experts import default_experts
 from graphfuse.learning.folds import stratified_folds
 
 MEMBERS = {"linear": TabularEncoder(), "bayes": GaussianNB()}
@@ -117,10 +118,19 @@ def test_a_member_that_cannot_be_fitted_falls_away_unless_it_is_the_only_one():
         AveragedEncoder({"only": Refuses()}).fit(X, y)
 
 
-@pytest.mark.parametrize("num_classes, num_columns, trees", [(2, 4, True), (3, 4, True), (4, 4, False), (2, 65, False)])
-def test_trees_are_left_to_narrow_tables_of_few_classes(num_classes, num_columns, trees):
-    X, y = np.random.default_rng(0).normal(size=(60, num_columns)), np.arange(60) % num_classes
-    assert set(AveragedEncoder(random_state=0).fit(X, y).members_) <= {"linear", "kernel", *["boosted"] * trees}
+@pytest.mark.parametrize(
+    "num_rows, num_classes, num_columns, trees",
+    [(10**6, 2, 64, True), (500, 10, 64, True), (501, 10, 4, False), (60, 2, 65, False)],
+)
+def test_trees_are_left_to_narrow_tables_of_few_classes(num_rows, num_classes, num_columns, trees):
+    assert ("boosted" in default_experts((num_columns,), num_rows, num_classes)) == trees
+
+
+def test_thresholds_that_tell_three_classes_are_seen_by_trees():
+    X = np.random.default_rng(0).normal(size=(500, 4))
+    y = (X[:, 0] > 0.5).astype(int) + (X[:, 2] > 0) * (X[:, 1] > -0.3)
+    weights = AveragedEncoder(random_state=0).fit(X, y).weights_
+    assert weights["boosted"] > 0.5
 
 
 @pytest.mark.parametrize("num_rows", [4, 8, 19])
@@ -144,7 +154,7 @@ def test_a_class_of_one_or_two_rows_is_no_error(rare):
 
 def test_rows_that_are_all_alone_in_their_class_weigh_members_equally():
     encoder = AveragedEncoder(random_state=0).fit(np.arange(3.0)[:, None], ["a", "b", "c"])
-    np.testing.assert_allclose(list(encoder.weights_.values()), 1 / 2)
+    np.testing.assert_allclose(list(encoder.weights_.values()), 1 / 3)
 
 
 def test_text_and_categories_are_read_and_labels_keep_their_names():
