@@ -126,9 +126,9 @@ def measured(name: str, arguments: argparse.Namespace) -> Iterator[tuple[str, st
         "true structure, signals alone",
         distances(by_em(problem, given, train, passes, generator).true_posterior),
     )
-    learned = structure(problem, {each: states[each] for each in shown})
+    learned = structure(given, {each: states[each] for each in shown})
     yield name, "learned structure, states seen", distances(counted(problem, learned, states, train).true_posterior)
-    guessed = structure(problem, {each: guesses(problem, train)[each] for each in shown})
+    guessed = structure(given, {each: guesses(problem, train)[each] for each in shown})
     yield (
         name,
         "learned structure, signals alone",
@@ -269,7 +269,7 @@ def jittered(network: Network, generator: torch.Generator) -> Network:
     return Network(network.graph, tables)
 
 
-def structure(problem: NetworkProblem, states: Mapping[str, Tensor]) -> FactorGraph:
+def structure(variables: FactorGraph, states: Mapping[str, Tensor]) -> FactorGraph:
     """The Bayesian network over these variables that a greedy search by AIC finds, by pgmpy."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # pgmpy 1.3 moves the class and its neighbours
@@ -280,7 +280,7 @@ def structure(problem: NetworkProblem, states: Mapping[str, Tensor]) -> FactorGr
     parents: dict[str, list[str]] = {}
     for parent, child in search.edges():
         parents.setdefault(child, []).append(parent)
-    return bayesian_network([problem.network.graph.variable(name) for name in states], parents)
+    return bayesian_network([variables.variable(name) for name in states], parents)
 
 
 def by_model(model: str, name: str, problem: NetworkProblem, train: ModalityBatch, rate: float) -> Answer:
