@@ -39,6 +39,10 @@ def test_kinds_are_told_by_images_and_a_missing_image_says_nothing(script, gener
     found = kinds["LVHreport"].log_likelihoods(images)
     assert bool((found[3] == 0).all())
     assert found[:3].argmax(1).tolist() == script.kinds_of(kinds, learning, train)["LVHreport"][:3].tolist()
+    states = torch.tensor([0, 1, 1])
+    drawn = kinds["LVHreport"].sample(states, generator)
+    assert drawn.shape == (3, 8, 8)
+    assert torch.equal(kinds["LVHreport"].log_likelihoods(drawn).argmax(1), states)
     read = script.read(kinds, learning, train)
     sizes = {name: sum(kinds[each].num_states for each in group) for name, group in learning.modalities.items()}
     assert {name: values.shape[1] for name, values in read.inputs.items()} == sizes

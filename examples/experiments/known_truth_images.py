@@ -48,6 +48,7 @@ from graphfuse.problems.readings import Reading
 
 NAME, TARGETS = "child", ("Disease", "LungParench")
 RIGHT, SYMBOLS = 0.8, 5  # share of images of the state; digits
+SHAPE = (8, 8)  # of an image
 KINDS, DIMENSIONS, LEAST = 12, 20, 0.005  # of images; numbers that sort an image; share of a kind that is kept
 READ = ("prior", "product-of-logistic", "hgb-native-nan", "hgb-modality-dropout", "early-fusion")
 PIXELS = ("product-of-logistic",)
@@ -133,13 +134,17 @@ class Kinds(Reading):
     reduce: PCA
     mixture: GaussianMixture
     kept: np.ndarray
+    images: Tensor  # those that were sorted
 
     @property
     def num_states(self) -> int:  # type: ignore[override]
         return len(self.kept)
 
     def sample(self, states: Tensor, generator: torch.Generator) -> Tensor:
-        raise NotImplementedError("images are sorted, not drawn")
+        sorts = torch.from_numpy(self.mixture.predict(self.reduce.transform(self.images.numpy())))
+        alike = sorts == torch.from_numpy(self.kept)[states].unsqueeze(1)
+        places = torch.multinomial(alike.double(), 1, generator=generator).flatten()
+        return self.images[places].unflatten(1, SHAPE)
 
     def log_likelihoods(self, values: Tensor) -> Tensor:
         found = torch.zeros(len(values), self.num_states, dtype=torch.float64)
@@ -153,15 +158,16 @@ class Kinds(Reading):
 
 def sorted_images(problem: NetworkProblem, train: ModalityBatch) -> dict[str, Kinds]:
     """By variable the kinds that its images are of."""
-    shown = torch.cat([batch.flatten(0, 1).flatten(1) for batch in train.inputs.values()]).unique(dim=0).numpy()
-    reduce = PCA(DIMENSIONS, random_state=SEED).fit(shown)
-    mixture = GaussianMixture(KINDS, covariance_type="tied", n_init=20, random_state=SEED).fit(reduce.transform(shown))
+    shown = torch.cat([batch.flatten(0, 1).flatten(1) for batch in train.inputs.values()]).unique(dim=0)
+    reduce = PCA(DIMENSIONS, random_state=SEED).fit(shown.numpy())
+    mixture = GaussianMixture(KINDS, covariance_type="tied", n_init=20, random_state=SEED)
+    mixture.fit(reduce.transform(shown.numpy()))
     found = {}
     for modality, group in problem.modalities.items():
         for place, variable in enumerate(group):
             images = reduce.transform(train.inputs[modality][:, place].flatten(1).numpy())
             counts = np.bincount(mixture.predict(images), minlength=KINDS)
-            found[variable] = Kinds(reduce, mixture, np.flatnonzero(counts >= LEAST * len(images)))
+            found[variable] = Kinds(reduce, mixture, np.flatnonzero(counts >= LEAST * len(images)), shown)
     return found
 
 
