@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks.planning_cost [--seconds 5] [NETWORK ...]
 python -m tests.benchmarks.planning_cost --rows 1000
+python -m tests.benchmarks.planning_cost --refused 300
 
 Process CPU time, least of five: one order by each greedy rule, and the best of all three, which is the plan; then the
 min-fill order by counting anew, after every elimination, what others would add, once. Then the joint states of all
@@ -9,6 +10,9 @@ cliques, of the best greedy order, and of the best that random variations found 
 
 With rows: a grid of 40 by 40 variables of two states, of which every row hides six in ten, its own; all marginals and
 the partition within 1 GiB, which the tables of the whole graph exceed by far.
+
+With refused: random graphs of so many variables of two states, each with thirty neighbours on average, which no memory
+holds; seconds until the refusal of the partition and all marginals, of one marginal, and of the partition alone.
 """
 
 import argparse
@@ -34,9 +38,12 @@ def main() -> None:
     arguments.add_argument("networks", nargs="*", default=NETWORKS)
     arguments.add_argument("--seconds", type=float, default=5.0)
     arguments.add_argument("--rows", type=int, default=0)
+    arguments.add_argument("--refused", type=int, default=0)
     given = arguments.parse_args()
     if given.rows:
         return patterns(given.rows)
+    if given.refused:
+        return refusals(given.refused)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; milliseconds")
     names = [rule.__name__ for rule in RULES]
     print(
@@ -69,6 +76,24 @@ def patterns(num_rows: int, size: int = 40) -> None:
         start = process_time()
         _ = infer(graph, tables, evidence, method=method).log_partition
         print(f"{count:5d} rows, each with its own pattern: {process_time() - start:6.2f} s")
+
+
+def refusals(size: int) -> None:
+    torch.set_num_threads(1)
+    generator, names = torch.Generator().manual_seed(0), [f"v{i:03}" for i in range(size)]
+    for number in range(4):  # of the first, compiled loops are loaded
+        drawn = torch.rand(size, size, generator=generator) < 30 / size
+        ties = [(names[i], names[j]) for i in range(size) for j in range(i) if drawn[i, j]]
+        graph = markov_network([Variable(name, 2) for name in names], ties)
+        tables = {factor.name: torch.zeros(graph.shape(factor.scope)) for factor in graph.factors}
+        found = []
+        for targets in (None, [names[0]], []):
+            start = process_time()
+            try:
+                _ = infer(graph, tables, targets=targets).log_partition
+            except MemoryError:
+                found.append(f"{process_time() - start:5.2f}")
+        print(f"graph {number + 1}, {len(ties)} pairs: refused after {' '.join(found)} s")
 
 
 def least(run: Callable[[], object], times: int) -> float:

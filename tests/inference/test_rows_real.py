@@ -13,10 +13,10 @@ from tests.benchmarks.random_rows import LARGE, NAMES, ROWS, Counts, answers, re
 from tests.benchmarks.single_query import forget
 from tests.graphs import assert_close
 from tests.networks.test_uai import needs_data, read_real
+from tests.patience import PATIENCE
 
 SMALL = ["Grids_12", "Promedus_24"]
 COMPARED = 3  # rows of a network
-PATIENCE = 5.0  # seconds for a refusal, of which one is asked for, on a machine at work
 
 
 @pytest.mark.slow
