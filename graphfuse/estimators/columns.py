@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ..checks import invalid
 from ..data.frames import as_numbers, is_frame
 
-_ROWS = 1024  # that are scaled together, so that they stay in a processor's cache
+_ROWS = 1024  # that are scaled together
 
 
 @dataclass(frozen=True)
@@ -76,21 +77,52 @@ def learn_columns(X: Any, sample_weight: np.ndarray | None = None) -> tuple[Colu
 
 def scaled(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Scaled numbers, indicators and one-hot categories, side by side, without gaps."""
-    values = _split_as(columns, X)
-    if not isinstance(values, np.ndarray):
-        return np.concatenate([column.scaled(each) for column, each in zip(columns, values, strict=True)], axis=1)
-    means, scales = (np.array(each) for each in zip(*((column.mean, column.scale) for column in columns), strict=True))
-    with_indicator = np.array([column.has_gaps for column in columns])
-    places = np.arange(len(columns)) + np.cumsum(with_indicator) - with_indicator
-    found = np.empty((len(values), len(columns) + with_indicator.sum()))
-    for start in range(0, len(values), _ROWS):
-        block, rows = values[start : start + _ROWS], found[start : start + _ROWS]
-        missing = np.isnan(block)
-        block = (block - means) / scales
-        np.copyto(block, 0.0, where=missing)
-        rows[:, places] = block
-        rows[:, places[with_indicator] + 1] = missing[:, with_indicator]
-    return found
+    rows = ScaledRows(columns, X)
+    return np.concatenate([part for _, part in rows.parts(0, len(rows), _ROWS)]) if len(rows) else rows.some(0, 0)
+
+
+class ScaledRows:
+    """Rows that are scaled a few at a time, so that what follows finds them in a processor's cache.
+
+    Args:
+        columns: As fit learned them.
+        X: Array or DataFrame ``(rows, columns)``.
+    """
+
+    def __init__(self, columns: tuple[Column, ...], X: Any) -> None:
+        values = _split_as(columns, X)
+        self.is_ready = not isinstance(values, np.ndarray)
+        if not isinstance(values, np.ndarray):
+            values = np.concatenate([column.scaled(each) for column, each in zip(columns, values, strict=True)], axis=1)
+        self.values = values
+        self.means = np.array([column.mean for column in columns])
+        self.scales = np.array([column.scale for column in columns])
+        self.has_gaps = np.array([column.has_gaps for column in columns])
+        self.places = np.arange(len(columns)) + np.cumsum(self.has_gaps) - self.has_gaps
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def some(self, start: int, stop: int) -> np.ndarray:
+        """The scaled rows from one to before another."""
+        if self.is_ready:
+            return self.values[start:stop]
+        found = self.values[start:stop] - self.means
+        found /= self.scales
+        missing = np.isnan(found)
+        np.copyto(found, 0.0, where=missing)
+        if not self.has_gaps.any():
+            return found
+        with_indicators = np.empty((len(found), len(self.means) + self.has_gaps.sum()))
+        with_indicators[:, self.places] = found
+        with_indicators[:, self.places[self.has_gaps] + 1] = missing[:, self.has_gaps]
+        return with_indicators
+
+    def parts(self, start: int, stop: int, num_rows: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """So many scaled rows after the other, and which they are."""
+        for first in range(start, stop, num_rows):
+            last = min(first + num_rows, stop)
+            yield slice(first, last), self.some(first, last)
 
 
 def with_gaps(columns: tuple[Column, ...], X: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..checks import check_count, invalid
 from ..encoders.logistic import logistic_probabilities
 from ..learning.folds import stratified_folds
 from ..threads import share_out
-from .columns import learn_columns, scaled
+from .columns import ScaledRows, learn_columns, scaled
 from .counted_rows import counted
 from .logistic_fit import FAIR, ROUGH, Regression
 from .table_encoder import TunedEncoder
@@ -90,14 +90,15 @@ class KernelEncoder(TunedEncoder):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
         check_is_fitted(self)
-        features, coef = _varying(scaled(self.columns_, X), self.used_), self.coef_.T
-        scores, kernel = np.empty((len(features), len(self.intercept_))), _Kernel(self.landmarks_, self.gamma_)
+        rows, coef = ScaledRows(self.columns_, X), self.coef_.T
+        scores, kernel = np.empty((len(rows), len(self.intercept_))), _Kernel(self.landmarks_, self.gamma_)
 
         def score(start: int, stop: int) -> None:
-            for rows, values in kernel.blocks(features[start:stop]):
-                np.matmul(values, coef, out=scores[start:stop][rows])
+            space = kernel.space()
+            for part, features in rows.parts(start, stop, len(space)):
+                np.matmul(kernel.values(_varying(features, self.used_), space), coef, out=scores[part])
 
-        share_out(score, len(features))
+        share_out(score, len(rows))
         return logistic_probabilities(scores + self.intercept_)
 
 
@@ -152,21 +153,29 @@ class _Kernel:
     """The radial kernel between rows and landmarks."""
 
     def __init__(self, landmarks: np.ndarray, gamma: float) -> None:
-        self.gamma = gamma
         beside = np.ones((len(landmarks), 1)), np.square(landmarks).sum(axis=1)[:, None]
         self.toward = -gamma * np.concatenate([-2 * landmarks, *beside], axis=1).T
 
     def blocks(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """A few rows after the other, and their kernel values ``(rows, landmarks)``, which the next ones overwrite."""
-        beside = np.square(features).sum(axis=1)[:, None], np.ones((len(features), 1))
-        features = np.concatenate([features, *beside], axis=1)  # so that products are squared distances
-        step = max(1, _AT_ONCE // self.toward.shape[1])
-        space = np.empty((min(step, len(features)), self.toward.shape[1]))
-        for start in range(0, len(features), step):
-            part = features[start : start + step]
-            values = np.matmul(part, self.toward, out=space[: len(part)])
-            torch.from_numpy(values).exp_()  # which takes half of the time that it takes NumPy
-            yield slice(start, start + len(part)), values
+        space = self.space()
+        for start in range(0, len(features), len(space)):
+            part = features[start : start + len(space)]
+            yield slice(start, start + len(part)), self.values(part, space)
+
+    def space(self) -> np.ndarray:
+        """Room for the values of a few rows."""
+        num_landmarks = self.toward.shape[1]
+        return np.empty((max(1, _AT_ONCE // num_landmarks), num_landmarks))
+
+    def values(self, features: np.ndarray, space: np.ndarray) -> np.ndarray:
+        """Kernel values ``(rows, landmarks)`` of rows that there is room for."""
+        beside = np.empty((len(features), len(self.toward)))  # so that products are squared distances
+        beside[:, :-2], beside[:, -1] = features, 1.0
+        np.einsum("ij,ij->i", features, features, out=beside[:, -2])
+        values = np.matmul(beside, self.toward, out=space[: len(features)])
+        torch.from_numpy(values).exp_()  # which takes half of the time that it takes NumPy
+        return values
 
 
 def _varying(features: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -9,10 +9,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..encoders.logistic import logistic_probabilities
-from .columns import Column, learn_columns, scaled
+from ..threads import share_out
+from .columns import Column, ScaledRows, learn_columns, scaled
 from .counted_rows import counted
 from .logistic_fit import FAIR, ROUGH, STRENGTHS, Regression, fit_logistic
 from .table_encoder import TunedEncoder
+
+_AT_ONCE = 128  # rows that stay in a processor's cache
 
 
 class TabularEncoder(TunedEncoder):
@@ -45,17 +48,22 @@ class TabularEncoder(TunedEncoder):
         """
         X, y, sample_weight = counted(X, y, sample_weight)
         self.columns_ = learn_columns(X, sample_weight)
-        fitted = fit_logistic(self._features(X), y, self.num_folds, sample_weight)
+        fitted = fit_logistic(scaled(self.columns_, X), y, self.num_folds, sample_weight)
         self.coef_, self.intercept_, self.classes_, self.C_ = fitted.coef, fitted.intercept, fitted.classes, fitted.C
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(rows, num_classes)``."""
         check_is_fitted(self)
-        return logistic_probabilities(self._features(X) @ self.coef_.T + self.intercept_)
+        rows, coef = ScaledRows(self.columns_, X), self.coef_.T
+        scores = np.empty((len(rows), len(self.intercept_)))
 
-    def _features(self, X: Any) -> np.ndarray:
-        return scaled(self.columns_, X)
+        def score(start: int, stop: int) -> None:
+            for part, features in rows.parts(start, stop, _AT_ONCE):
+                np.matmul(features, coef, out=scores[part])
+
+        share_out(score, len(rows))
+        return logistic_probabilities(scores + self.intercept_)
 
     def _settings(self) -> Sequence[float]:
         return STRENGTHS.tolist()

@@ -13,6 +13,7 @@ from torch import nn
 
 from graphfuse.encoders import ImageNetwork
 from graphfuse.estimators import FusionClassifier, KernelEncoder, TabularEncoder
+from graphfuse.estimators.columns import scaled
 from graphfuse.estimators.experts import default_experts
 from graphfuse.estimators.module_encoder import ModuleEncoder
 from graphfuse.learning import FitSettings
@@ -65,7 +66,7 @@ def test_text_and_categories_become_one_column_a_category(kind):
     y = np.arange(60) % 3 == 0
     encoder = TabularEncoder().fit(frame, y)
     one_hot = np.eye(3)[np.arange(60) % 3][:, :2]
-    np.testing.assert_array_equal(encoder._features(frame), one_hot)
+    np.testing.assert_array_equal(scaled(encoder.columns_, frame), one_hot)
     assert encoder.predict(frame).tolist() == y.tolist()
 
 
@@ -89,7 +90,7 @@ def test_a_category_never_seen_counts_as_missing():
 def test_booleans_and_integers_with_gaps_are_scaled_beside_an_indicator(column):
     encoder = TabularEncoder().fit(pd.DataFrame({"x": column}), np.arange(60) % 2)
     expected = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]] * 20)
-    np.testing.assert_allclose(encoder._features(pd.DataFrame({"x": column})), expected)
+    np.testing.assert_allclose(scaled(encoder.columns_, pd.DataFrame({"x": column})), expected)
 
 
 def test_a_gap_tells_of_the_class_where_gaps_follow_it():

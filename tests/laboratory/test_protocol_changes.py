@@ -177,6 +177,10 @@ def test_no_training_row_comes_from_the_site_that_is_left_out():
         assert set(test.sites) == {site} and set(train.sites) == {"Bonn", "Oslo", "Rome"} - {site}
         trial = protocol.draw(train, test, "other sites", seeded())
         assert trial.train is train and trial.tests == {"left-out site": test}
+        trial = NaturalSites(told=True).draw(train, test, "other sites", seeded())
+        assert trial.train.groups == train.sites and trial.train.batch is train.batch
+    with pytest.raises(TypeError, match=r"^told must be a bool; got str\.$"):
+        NaturalSites(told="yes")
     with pytest.raises(ValueError, match=r"^split must be below the number of sites, 3; got 3\.$"):
         protocol.split(data, 3, 0.3, 0)
 

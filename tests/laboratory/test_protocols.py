@@ -208,7 +208,7 @@ def test_names_and_settings_that_do_not_exist_are_refused():
     must = r"^each setting of the protocol 'mnar' must be one of 'high', 'low', 'others'; got 'hi'"
     with pytest.raises(ValueError, match=must):
         make_protocol("mnar", {"hi": 0.5})
-    with pytest.raises(ValueError, match=r"'natural_sites' must be one of none; got 'site'"):
+    with pytest.raises(ValueError, match=r"'natural_sites' must be one of 'told'; got 'site'"):
         make_protocol("natural_sites", {"site": "Rome"})
     with pytest.raises(TypeError, match=r"^settings must be a mapping from names to values; got list\.$"):
         make_protocol("mnar", [0.5])

@@ -26,6 +26,15 @@ def test_no_fold_parts_a_group_and_every_training_part_shows_every_class(rows, c
         assert set(states[fold != k]) == set(states)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_hospitals_are_held_out_whole_and_each_once_if_the_others_show_every_class(seed):
+    ill = np.array([30, 45, 20])  # of fifty patients of each: one hospital alone has more who are well
+    states = (np.arange(50) < ill[:, None]).astype(int).ravel()
+    sites = np.repeat(np.arange(3), 50)
+    fold = stratified_folds(states, 5, seed, sites)
+    assert sorted(fold[::50].tolist()) == [0, 1, 2] and (fold == fold[::50][sites]).all()
+
+
 def persons(num_persons: int, visits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Columns that tell the person, and nothing of the class."""
     draws = np.random.default_rng(0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from ...checks import check_count, invalid
+from ...checks import check_count, check_type, invalid
 from ...data import Dataset
 from .base import Protocol, Trial
 
@@ -16,8 +16,12 @@ from .base import Protocol, Trial
 class NaturalSites(Protocol):
     """One site is left out of training and tested, each in turn; rows are as they come, and nothing is drawn.
 
-    There are as many splits as sites, in alphabetical order, whatever the seeds. Groups are not read: one with rows at
-    several sites is on both sides.
+    There are as many splits as sites, in alphabetical order, whatever the seeds. Groups of the data set are not kept
+    together: one with rows at several sites is on both sides.
+
+    Args:
+        told: Whether models are told the sites of the training rows as groups, so that what they hold out to learn by
+            is a site that they have not seen, as the test is.
 
     Example:
         >>> from graphfuse import Variable
@@ -33,8 +37,13 @@ class NaturalSites(Protocol):
     external validation.
     """
 
+    told: bool = False
+
     question = "How does a model do at a site that it has never seen?"
     keeps_groups = False
+
+    def __post_init__(self) -> None:
+        check_type("told", self.told, bool, "be a bool")
 
     def refusal(self, dataset: Dataset) -> str | None:
         if dataset.sites is None:
@@ -64,7 +73,7 @@ class NaturalSites(Protocol):
 
     def draw(self, train: Dataset, test: Dataset, condition: str, generator: torch.Generator) -> Trial:
         self._check_condition(train, condition)
-        return Trial(train, {"left-out site": test})
+        return Trial(replace(train, groups=train.sites) if self.told else train, {"left-out site": test})
 
 
 def _sites(dataset: Dataset) -> list[str]:
