@@ -13,21 +13,12 @@ from torch import Tensor
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from ..checks import check_known, check_name, check_names, check_type, invalid, listed
-from .frames import (
-    as_column,
-    as_tensor_or_frame,
-    check_finite_frame,
-    column_groups,
-    column_names,
-    is_frame,
-    observed_rows,
-)
+from .checked_inputs import Input, as_input, mask_of, names_of, states_of
+from .frames import as_tensor_or_frame, column_groups, column_names
+from .rows import row_index, stacked, take
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_COLUMN_TYPES = "graphfuse_column_types"
-Input = Any  # a Tensor (*batch, *features), or a DataFrame of mixed columns, one row per row of the batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +68,10 @@ class ModalityBatch:
         values, masks = {}, {}
         for name, value in inputs.items():
             check_name("each modality in inputs", name)
-            values[name] = _as_input(f"inputs[{name!r}]", value)
-            masks[name] = _mask(name, values[name], present.get(name))
-        states = {name: _states(f"targets[{name!r}]", value) for name, value in (targets or {}).items()}
-        names = {name: _names(f"columns[{name!r}]", group) for name, group in (columns or {}).items()}
+            values[name] = as_input(f"inputs[{name!r}]", value)
+            masks[name] = mask_of(name, values[name], present.get(name))
+        states = {name: states_of(f"targets[{name!r}]", value) for name, value in (targets or {}).items()}
+        names = {name: names_of(f"columns[{name!r}]", group) for name, group in (columns or {}).items()}
         self._set(values, masks, states, names)
         self._check_shapes()
 
@@ -177,7 +168,7 @@ class ModalityBatch:
             found = {i: sample[name] for i, sample in enumerate(samples) if sample.get(name) is not None}
             if not found:
                 raise invalid(f"samples[...][{name!r}]", "be given in at least one sample", "None in every sample")
-            rows = {i: _as_input(f"samples[{i}][{name!r}]", value) for i, value in found.items()}
+            rows = {i: as_input(f"samples[{i}][{name!r}]", value) for i, value in found.items()}
             shape = next(iter(rows.values())).shape
             dtype = reduce(torch.promote_types, (value.dtype for value in rows.values()))
             column = torch.zeros(len(samples), *shape, dtype=dtype)
@@ -199,7 +190,7 @@ class ModalityBatch:
             if sample.modalities != first.modalities or tuple(sample.targets) != tuple(first.targets):
                 raise invalid("samples", f"all have the modalities {listed(first.inputs)}", listed(sample.inputs))
         return cls._trusted(
-            {name: _stack([sample.inputs[name] for sample in samples]) for name in first.inputs},
+            {name: stacked([sample.inputs[name] for sample in samples]) for name in first.inputs},
             {name: torch.stack([sample.present[name] for sample in samples]) for name in first.inputs},
             {name: torch.stack([sample.targets[name] for sample in samples]) for name in first.targets},
             first.columns,
@@ -225,9 +216,9 @@ class ModalityBatch:
             raise invalid("the index of a ModalityBatch", "select rows (modalities are in .inputs)", repr(key))
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]
-        rows = _row_index(key, len(self))
+        rows = row_index(key, len(self))
         return self._trusted(
-            {name: _rows(value, rows) for name, value in self.inputs.items()},
+            {name: take(value, rows) for name, value in self.inputs.items()},
             {name: mask[rows] for name, mask in self.present.items()},
             {name: states[rows] for name, states in self.targets.items()},
             self.columns,
@@ -321,109 +312,6 @@ class ModalityBatch:
             for name, mask in self.present.items()
         )
         return f"ModalityBatch(shape={tuple(self.shape)}, present: {rates}; targets: {listed(self.targets)})"
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    """An array as a tensor, copied where torch cannot share it: read-only, reversed, or in the other byte order."""
-    shared = array.flags.writeable and array.dtype.isnative and all(stride >= 0 for stride in array.strides)
-    return torch.as_tensor(array if shared else np.array(array, dtype=array.dtype.newbyteorder("=")))
-
-
-def _names(argument: str, group: Any) -> tuple[str, ...]:
-    if isinstance(group, str):
-        raise invalid(argument, "be a sequence of names", repr(group), TypeError)
-    return tuple(map(str, group))
-
-
-def _row_index(key: Any, num_rows: int) -> Any:
-    """An index of rows as an int, a slice of positive step, or an int64 or bool tensor."""
-    if isinstance(key, slice):
-        return key if key.step is None or key.step > 0 else torch.arange(num_rows)[np.arange(num_rows)[key].copy()]
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        return int(key)
-    if not isinstance(key, Tensor):
-        array = np.asarray(key)
-        key = _tensor(array if array.size else array.astype(np.int64)) if array.dtype.kind in "biuf" else key
-    if not isinstance(key, Tensor) or key.is_floating_point() or (key.dtype == torch.bool and not key.ndim):
-        must = "be integers, a slice, or an array of integers or booleans"
-        raise invalid("the index of a ModalityBatch", must, key, TypeError)
-    if not key.ndim:
-        return int(key)
-    return key if key.dtype == torch.bool else key.long()
-
-
-def _as_input(argument: str, value: Any) -> Input:
-    if is_frame(value):
-        value = as_column(value)
-    if is_frame(value):
-        check_finite_frame(argument, value)
-        return value
-    if not isinstance(value, Tensor):
-        must = "be a tensor, an array of numbers or a DataFrame"
-        try:
-            array = np.asarray(value)
-            array = array.astype(np.float64) if array.dtype == object else array
-        except (TypeError, ValueError) as error:
-            raise invalid(argument, must, error, TypeError) from None
-        if array.dtype.kind not in "biufc":
-            raise invalid(argument, must, f"dtype {array.dtype}", TypeError)
-        value = _tensor(array)
-    if value.is_complex():
-        raise invalid(argument, "be real", value.dtype, TypeError)
-    if value.is_floating_point() and bool(value.isinf().any()):
-        raise invalid(argument, "be finite, or nan where a cell is missing", "infinity")
-    return value
-
-
-def _array(argument: str, value: Any, must: str) -> Tensor:
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise invalid(argument, must, f"dtype {array.dtype}", TypeError)
-    return _tensor(array)
-
-
-def _mask(name: str, value: Input, given: Any | None) -> Tensor:
-    if is_frame(value):
-        observed = torch.from_numpy(observed_rows(value).copy())
-    elif given is None and not value.ndim:
-        raise invalid(f"inputs[{name!r}]", "have a batch dimension, or a mask in present", "a scalar")
-    else:
-        num_batch = 1 if given is None else np.ndim(given)
-        observed = torch.ones(value.shape[:num_batch], dtype=torch.bool, device=value.device)
-        if value.is_floating_point():
-            observed = ~value.isnan().reshape(*observed.shape, -1).all(-1) if value.numel() else observed
-    if given is None:
-        return observed
-    mask = given if isinstance(given, Tensor) else _array(f"present[{name!r}]", given, "be boolean")
-    if mask.dtype != torch.bool:
-        raise invalid(f"present[{name!r}]", "be boolean", mask.dtype, TypeError)
-    if mask.shape != observed.shape:
-        raise invalid(f"present[{name!r}]", f"have shape {tuple(observed.shape)}", tuple(mask.shape))
-    return mask.to(observed.device) & observed
-
-
-def _states(argument: str, value: Any) -> Tensor:
-    states = value if isinstance(value, Tensor) else _array(argument, value, "be integers, -1 where unknown")
-    if states.is_floating_point() or states.dtype == torch.bool:
-        raise invalid(argument, "be integers, -1 where unknown", states.dtype, TypeError)
-    if states.numel() and int(states.min()) < -1:
-        raise invalid(argument, "be at least -1 (unknown)", int(states.min()))
-    return states.long()
-
-
-def _rows(value: Input, key: Any) -> Input:
-    if isinstance(value, Tensor):
-        return value[key.to(value.device) if isinstance(key, Tensor) else key]
-    found = value.iloc[key.cpu().numpy() if isinstance(key, Tensor) else key]
-    if found.ndim < value.ndim:
-        found.attrs[_COLUMN_TYPES] = value.dtypes.to_dict()  # a row of mixed columns cannot hold them itself
-    return found
-
-
-def _stack(values: list[Input]) -> Input:
-    if isinstance(values[0], Tensor):
-        return torch.stack(values)
-    return type(values[0].to_frame())(values).astype(values[0].attrs[_COLUMN_TYPES])
 
 
 def _collate(samples: Any, *, collate_fn_map: Any = None) -> ModalityBatch:
