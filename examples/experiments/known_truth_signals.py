@@ -1,7 +1,7 @@
 """How far from the truth are probabilities read from noisy signals, in four networks, when modalities are missing?
 
 python examples/experiments/known_truth_signals.py [--networks NAME ...] [--models NAME ...] [--rows N] [--tests N]
-                                                   [--passes N] [--out FOLDER]
+                                                   [--passes N] [--rounds N] [--out FOLDER]
 
 Rows are drawn from a network whose modalities show one noisy number per variable (`graphfuse.problems.signals`), so the
 true probability of every target given any signals is known exactly. The distance is KL(true || found) in nats, averaged
@@ -12,9 +12,10 @@ missing, and each keeps one; all see the same gaps. What is learned is learned f
 - `signals alone`: graphs that see what the models see, signals and labels, but the labels of all targets of the network
   at once. Every state but those of the targets is latent, that of a variable in a modality too; nobody tells how the
   readings map states to numbers, only how many states there are. Tables, means and noise are learned together by
-  stepwise EM from one start. `true structure` is given the edges, hidden variables included; `learned structure` is the
-  network that pgmpy's HillClimbSearch finds by AIC over the targets and the states nearest to the signals, without the
-  hidden variables.
+  stepwise EM from one start. `true structure` is given the edges, hidden variables included. `learned structure` is
+  given none, and has no hidden variables: pgmpy's HillClimbSearch finds a network by AIC over the targets and the
+  states nearest to the signals, and after EM again over states drawn given all that was seen, for so many rounds; a
+  tenth of the rows, held out, chooses the round (`latent_states.py`).
 - `states seen`: an easier task, and no fair match for the models. The training rows also tell the state of every
   variable (of the hidden ones too, where the structure is given), so tables are counted, and readings are fitted to the
   rows of each state. Test rows show signals only.
@@ -34,11 +35,11 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait slow small fits down manifold
 
-import pandas as pd
 import torch
+from latent_states import LearnedReading, LearnedSignal, Rows, by_em, jittered, rounds_of_learning, structure
 from torch import Tensor
 
-from graphfuse import Evidence, FactorGraph, bayesian_network, infer
+from graphfuse import FactorGraph
 from graphfuse.data import Dataset, ModalityBatch
 from graphfuse.laboratory.encoder_cache import EncoderCache
 from graphfuse.laboratory.guards import without_targets
@@ -47,7 +48,7 @@ from graphfuse.laboratory.protocols.exact_losses import lose_exactly
 from graphfuse.laboratory.trial import one_thread
 from graphfuse.networks import Network, estimate_tables
 from graphfuse.pages.page import write_whole
-from graphfuse.problems import SIGNAL_PROBLEMS, GaussianSignal, NetworkProblem, mean_kl, signal_problem
+from graphfuse.problems import SIGNAL_PROBLEMS, NetworkProblem, mean_kl, signal_problem
 
 RATES = [0.0, 0.25, 0.5, 0.7]
 TARGETS = {
@@ -69,8 +70,6 @@ MODELS = (
     "graph-fusion",
 )
 GRAPHS = ("graph-fusion", "neural-graph")  # no contenders of the graphs
-ROWS_A_STEP = 500
-PSEUDO_COUNT = 1.0
 SEED = 0
 Answer = Callable[[ModalityBatch], Mapping[str, Tensor]]
 
@@ -94,9 +93,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000, help="to learn from")
     parser.add_argument("--tests", type=int, default=1_000, help="rows to be asked about")
     parser.add_argument("--passes", type=int, help="of EM over the rows; a number for every network if not given")
+    parser.add_argument("--rounds", type=int, default=6, help="of structure and EM")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()
-    for what in ("rows", "tests", "passes"):
+    for what in ("rows", "tests", "passes", "rounds"):
         if getattr(arguments, what) is not None and getattr(arguments, what) < 1:
             parser.error(f"--{what} must be at least 1; got {getattr(arguments, what)}.")
     return arguments
@@ -124,16 +124,12 @@ def measured(name: str, arguments: argparse.Namespace) -> Iterator[tuple[str, st
     yield (
         name,
         "true structure, signals alone",
-        distances(by_em(problem, given, train, passes, generator).true_posterior),
+        distances(learned_given(problem, train, passes, generator).true_posterior),
     )
     learned = structure(given, {each: states[each] for each in shown})
     yield name, "learned structure, states seen", distances(counted(problem, learned, states, train).true_posterior)
-    guessed = structure(given, {each: guesses(problem, train)[each] for each in shown})
-    yield (
-        name,
-        "learned structure, signals alone",
-        distances(by_em(problem, guessed, train, passes, torch.Generator().manual_seed(SEED)).true_posterior),
-    )
+    found = learned_alone(problem, train, passes, arguments.rounds)
+    yield name, "learned structure, signals alone", distances(found.true_posterior)
     best = [float("inf")] * len(RATES)
     for model in arguments.models:
         for rate, said in ((0.0, ""), (0.5, ", fitted with gaps")):
@@ -167,120 +163,66 @@ def counted(
     readings = {}
     for name, seen in values(problem, train).items():
         weights = torch.nn.functional.one_hot(states[name], graph.num_states[name]).double()
-        readings[name] = signal(
-            weights.sum(0), weights.T @ seen, weights.T @ seen.square(), torch.zeros(len(weights.T))
-        )
+        before = LearnedSignal(torch.zeros(weights.shape[1]), 1.0)
+        readings[name] = before.learned(before.counts(weights, seen), 0.0)
     return replace(problem, network=network, readings=readings)
 
 
-def by_em(
-    problem: NetworkProblem, graph: FactorGraph, train: ModalityBatch, passes: int, generator: torch.Generator
+def learned_given(
+    problem: NetworkProblem, train: ModalityBatch, passes: int, generator: torch.Generator
 ) -> NetworkProblem:
-    """Tables and readings of greatest likelihood, from signals and labels alone: every other state is latent.
+    """The true structure, its tables and readings learned from signals and labels alone.
 
-    Expected counts are the gradient of the log-likelihood in the log-tables. They are averaged over steps of few rows,
-    each with a weight that shrinks (Cappe and Moulines, 2009, On-line Expectation-Maximization Algorithm for Latent
-    Data Models). The start: the nearest state of every signal, and chance for what is hidden.
+    The start: the nearest state of every signal, and chance for what is hidden.
     """
-    seen = {name: each for name, each in values(problem, train).items() if name in graph.num_states}
-    readings = {name: spread(each, graph.num_states[name]) for name, each in seen.items()}
-    start = guesses(problem, train)
+    graph, start = problem.network.graph, guesses(problem, train)
     for name in (name for name in graph.variable_names if name not in start):
         start[name] = torch.randint(graph.num_states[name], (len(train),), generator=generator)
     network = jittered(estimate_tables(graph, {name: start[name] for name in graph.variable_names}), generator)
-    sums: dict[str, Tensor] = {}
-    step = 0
-    for _ in range(passes):
-        for rows in torch.randperm(len(train), generator=generator).split(ROWS_A_STEP):
-            hard = {name: train.targets[name][rows] for name in problem.targets}
-            found = expected(network, readings, hard, {name: each[rows] for name, each in seen.items()})
-            weight = (step + 2) ** -0.6
-            sums = {name: each.lerp(found[name], weight) for name, each in sums.items()} if sums else found
-            network, readings = most_likely(graph, sums, readings, PSEUDO_COUNT / len(train))
-            step += 1
+    return with_learned(problem, *by_em(network, spreads(problem, train), seen_in(problem, train), passes, generator))
+
+
+def learned_alone(problem: NetworkProblem, train: ModalityBatch, passes: int, rounds: int) -> NetworkProblem:
+    """Structure, tables and readings learned from signals and labels alone."""
+    chosen, found = rounds_of_learning(
+        problem.network.graph,
+        guesses(problem, train),
+        spreads(problem, train),
+        seen_in(problem, train),
+        passes,
+        rounds,
+        torch.Generator().manual_seed(SEED),
+    )
+    print(f"round {chosen + 1} of {rounds}", file=sys.stderr, flush=True)
+    return with_learned(problem, *found[chosen])
+
+
+def with_learned(problem: NetworkProblem, network: Network, readings: Mapping[str, LearnedReading]) -> NetworkProblem:
     return replace(problem, network=network, readings={**problem.readings, **readings})
 
 
-def expected(
-    network: Network,
-    readings: Mapping[str, GaussianSignal],
-    hard: Mapping[str, Tensor],
-    seen: Mapping[str, Tensor],
-) -> dict[str, Tensor]:
-    """Means over the rows: by factor, of its joint states; by ``reading of`` a variable, ``(3, num_states)``, of the
-    state and of the signal and its square in that state."""
-    tables = {name: table.detach().float().requires_grad_() for name, table in network.log_tables.items()}
-    soft = {name: readings[name].log_likelihoods(each).float().requires_grad_() for name, each in seen.items()}
-    log_partition = infer(network.graph, tables, Evidence(hard, soft), targets=()).log_partition
-    found = torch.autograd.grad(log_partition.sum(), [*tables.values(), *soft.values()])
-    num_rows = len(log_partition)
-    means = {name: each.double() / num_rows for name, each in zip(tables, found, strict=False)}
-    for (name, each), shares in zip(seen.items(), found[len(tables) :], strict=True):
-        powers = torch.stack([torch.ones_like(each), each, each.square()])
-        means[f"reading of {name}"] = powers @ shares.double() / num_rows
-    return means
+def seen_in(problem: NetworkProblem, train: ModalityBatch) -> Rows:
+    return Rows({name: train.targets[name] for name in problem.targets}, values(problem, train))
 
 
-def most_likely(
-    graph: FactorGraph, means: Mapping[str, Tensor], readings: Mapping[str, GaussianSignal], pseudo_count: float
-) -> tuple[Network, dict[str, GaussianSignal]]:
-    """The tables and readings that expected counts ask for."""
-    tables = {}
-    for name in graph.scopes:
-        counts = means[name].clamp(min=0) + pseudo_count
-        tables[name] = (counts / counts.sum(-1, keepdim=True)).log()
-    learned = {}
-    for name, before in readings.items():
-        share, first, second = means[f"reading of {name}"]
-        learned[name] = signal(share, first, second, before.means)
-    return Network(graph, tables), learned
+def spreads(problem: NetworkProblem, train: ModalityBatch) -> dict[str, LearnedSignal]:
+    """A first guess at every reading."""
+    sizes = problem.network.graph.num_states
+    return {name: spread(each, sizes[name]) for name, each in values(problem, train).items()}
 
 
-def signal(share: Tensor, first: Tensor, second: Tensor, before: Tensor) -> GaussianSignal:
-    """The reading of these moments by state, with one noise for all states; a state without rows keeps its mean."""
-    known = share > 1e-6 * share.sum()
-    means = torch.where(known, first / share.clamp(min=1e-12), before.double())
-    variance = (second - 2 * means * first + means.square() * share).sum() / share.sum()
-    return GaussianSignal(means.float(), float(variance.clamp(min=1e-4).sqrt()))
-
-
-def spread(seen: Tensor, num_states: int) -> GaussianSignal:
+def spread(seen: Tensor, num_states: int) -> LearnedSignal:
     """A first guess at a reading: states are spread evenly over the signals, half of a step from one to the next."""
     low, high = torch.quantile(seen, torch.tensor([0.02, 0.98], dtype=seen.dtype)).tolist()
     step = (high - low) / (num_states + 1)
-    return GaussianSignal(low + step * (1 + torch.arange(num_states)), 0.7 * step)
+    return LearnedSignal(low + step * (1 + torch.arange(num_states)), 0.7 * step)
 
 
 def guesses(problem: NetworkProblem, train: ModalityBatch) -> dict[str, Tensor]:
     """The labels of the targets, and of every signal the state that a first guess at its reading finds nearest."""
-    sizes = problem.network.graph.num_states
-    nearest = {
-        name: spread(each, sizes[name]).log_likelihoods(each).argmax(1) for name, each in values(problem, train).items()
-    }
-    return {**train.targets, **nearest}
-
-
-def jittered(network: Network, generator: torch.Generator) -> Network:
-    """The same tables, each mixed with as much of a random one, so that no two states are alike."""
-    tables = {}
-    for name, table in network.log_tables.items():
-        chance = -torch.rand(table.shape, generator=generator, dtype=table.dtype).clamp(min=1e-9).log()
-        tables[name] = ((table.exp() + chance / chance.sum(-1, keepdim=True)) / 2).log()
-    return Network(network.graph, tables)
-
-
-def structure(variables: FactorGraph, states: Mapping[str, Tensor]) -> FactorGraph:
-    """The Bayesian network over these variables that a greedy search by AIC finds, by pgmpy."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # pgmpy 1.3 moves the class and its neighbours
-        from pgmpy.estimators import HillClimbSearch
-
-        frame = pd.DataFrame({name: each.numpy() for name, each in states.items()}).astype(str).astype("category")
-        search = HillClimbSearch(frame).estimate(scoring_method="aic-d", max_indegree=4, show_progress=False)
-    parents: dict[str, list[str]] = {}
-    for parent, child in search.edges():
-        parents.setdefault(child, []).append(parent)
-    return bayesian_network([variables.variable(name) for name in states], parents)
+    seen = values(problem, train)
+    nearest = {name: each.log_likelihoods(seen[name]).argmax(1) for name, each in spreads(problem, train).items()}
+    return {**{name: train.targets[name] for name in problem.targets}, **nearest}
 
 
 def by_model(model: str, name: str, problem: NetworkProblem, train: ModalityBatch, rate: float) -> Answer:
