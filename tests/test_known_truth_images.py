@@ -38,7 +38,7 @@ def test_kinds_are_told_by_images_and_a_missing_image_says_nothing(script, gener
     images[3] = torch.nan
     found = kinds["LVHreport"].log_likelihoods(images)
     assert bool((found[3] == 0).all())
-    assert found[:3].argmax(1).tolist() == script.kinds_of(kinds, learning, train)["LVHreport"][:3].tolist()
+    assert torch.equal(found[:3], script.likelihoods_of_kinds(kinds, learning, train)["LVHreport"][:3])
     states = torch.tensor([0, 1, 1])
     drawn = kinds["LVHreport"].sample(states, generator)
     assert drawn.shape == (3, 8, 8)
@@ -48,9 +48,26 @@ def test_kinds_are_told_by_images_and_a_missing_image_says_nothing(script, gener
     assert {name: values.shape[1] for name, values in read.inputs.items()} == sizes
 
 
+def test_kinds_of_one_state_are_put_together_and_its_table_is_learned(script, generator):
+    states = torch.randint(0, 2, (4000,), generator=generator)
+    kinds = 2 * states + torch.randint(0, 2, states.shape, generator=generator)  # 0 and 1 are of a state, 2 and 3 too
+    other = torch.where(torch.rand(states.shape, generator=generator) < 0.8, states, 1 - states)
+    told = {"a": torch.nn.functional.one_hot(kinds, 4).double(), "b": torch.nn.functional.one_hot(other, 2).double()}
+    found = script.put_together("a", told, 2)
+    assert found[0] == found[1] != found[2] == found[3]
+    likely = told["a"].log()  # each row is surely of its kind
+    start = script.OfKinds(torch.tensor([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]]).log())
+    shares = torch.nn.functional.one_hot(states, 2).double()
+    learned = start.learned(start.counts(shares, likely), 0.0).table.exp()
+    counts = torch.stack([torch.bincount(kinds[states == state], minlength=4) for state in (0, 1)])
+    torch.testing.assert_close(learned, counts / counts.sum(1, keepdim=True).double())
+    drawn = start.sample(states, generator)
+    torch.testing.assert_close(start.log_likelihoods(drawn).argmax(1), (drawn.argmax(1) > 1).long())
+
+
 @pytest.mark.slow
 def test_the_experiment_prints_the_table_that_it_writes(tmp_path):
-    arguments = ("--rows", "400", "--tests", "60", "--models", "prior", "--out", "found")
+    arguments = ("--rows", "400", "--tests", "60", "--models", "prior", "--rounds", "2", "--out", "found")
     done = subprocess.run(
         [sys.executable, str(FOLDER / "known_truth_images.py"), *arguments],
         cwd=tmp_path,

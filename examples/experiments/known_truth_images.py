@@ -10,10 +10,13 @@ test rows a share of the modalities is missing, and each keeps one; all see the 
 from 20 000 rows, complete unless it says `fitted with gaps` (half of the modalities are missing).
 
 Nobody tells which digit an image shows, nor how many digits there are. One mixture of Gaussians sorts all images to
-train on into twelve kinds, several of one digit; those that a variable hardly ever shows are left out.
+train on into kinds, several of one digit, of which cross-validated images choose the number; those that a variable
+hardly ever shows are left out.
 
-- `learned structure`: the network that pgmpy's HillClimbSearch finds by AIC over the targets and the kinds, its tables
-  counted. A test image is soft evidence: how likely it is among the images of each kind.
+- `learned structure`: a network over the targets and the latent states behind the images, of which only is told how
+  many there are. A first guess puts the kinds of a variable together that are seen beside the same kinds of others;
+  structure, tables and how often a state shows each kind are learned by structural EM, and rows held out choose the
+  round (`latent_states.py`). An image is soft evidence: how likely it is among the images of each kind.
 - `read`: a model of the laboratory that gets, in place of every image, the probabilities of its kinds: the same reading
   as the graph has.
 - `pixels`: a model that gets the images themselves. `graph-fusion` is FusionClassifier with all defaults.
@@ -33,15 +36,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while t
 
 import numpy as np
 import torch
-from known_truth_signals import RATES, SEED, by_model, gaps, markdown, structure
+from known_truth_signals import RATES, SEED, by_model, gaps, markdown
+from latent_states import LearnedReading, Rows, rounds_of_learning
+from sklearn.cluster import AgglomerativeClustering
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, KFold
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from graphfuse import Variable, bayesian_network
 from graphfuse.data import ModalityBatch
 from graphfuse.laboratory.models import model_names
-from graphfuse.networks import estimate_tables
 from graphfuse.pages.page import write_whole
 from graphfuse.problems import DigitImages, NetworkProblem, digit_images, mean_kl, signal_problem
 from graphfuse.problems.readings import Reading
@@ -49,7 +54,9 @@ from graphfuse.problems.readings import Reading
 NAME, TARGETS = "child", ("Disease", "LungParench")
 RIGHT, SYMBOLS = 0.8, 5  # share of images of the state; digits
 SHAPE = (8, 8)  # of an image
-KINDS, DIMENSIONS, LEAST = 12, 20, 0.005  # of images; numbers that sort an image; share of a kind that is kept
+KINDS = (5, 10, 20, 30, 40)  # of images, that are compared
+DIMENSIONS, LEAST = 20, 0.005  # numbers that sort an image; share of a kind that is kept
+PASSES = 10  # of EM over the rows
 READ = ("prior", "product-of-logistic", "hgb-native-nan", "hgb-modality-dropout", "early-fusion")
 PIXELS = ("product-of-logistic",)
 FUSION = "graph-fusion"
@@ -59,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000, help="to learn from")
     parser.add_argument("--tests", type=int, default=1_000, help="rows to be asked about")
+    parser.add_argument("--rounds", type=int, default=6, help="of structure and EM")
     parser.add_argument("--models", nargs="*", choices=model_names(), default=[*READ, FUSION], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()
@@ -91,13 +99,7 @@ def measured(arguments: argparse.Namespace) -> list[tuple[str, str, list[float]]
         print(label, *distances, file=sys.stderr, flush=True)
         return distances
 
-    symbols = {**train.targets, **kinds_of(kinds, learning, train)}
-    sizes = {name: each.num_states for name, each in kinds.items()}
-    told = [learning.network.graph.variable(name) for name in learning.targets]
-    variables = bayesian_network([*told, *(Variable(name, size) for name, size in sizes.items())], {})
-    graph = structure(variables, symbols)
-    network = estimate_tables(graph, {name: symbols[name] for name in graph.variable_names})
-    add("learned structure", replace(learning, network=network, readings=kinds).true_posterior)
+    add("learned structure", learned(kinds, learning, train, arguments.rounds).true_posterior)
     best = [float("inf")] * len(RATES)
     view = partial(read, kinds, learning)
     for said, shown, models in (("read", view, arguments.models), ("pixels", flat, (*PIXELS, FUSION))):
@@ -156,25 +158,118 @@ class Kinds(Reading):
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class OfKinds(LearnedReading):
+    """How often a state shows each kind, read through how likely a row is of every kind ``(rows, kinds)``.
+
+    Args:
+        table: Log-probabilities of kinds ``(num_states, num_kinds)``.
+    """
+
+    table: Tensor
+
+    @property
+    def num_states(self) -> int:  # type: ignore[override]
+        return len(self.table)
+
+    def sample(self, states: Tensor, generator: torch.Generator) -> Tensor:
+        drawn = torch.multinomial(self.table.exp()[states], 1, generator=generator).flatten()
+        return one_hot(drawn, self.table.shape[1]).double().log()
+
+    def log_likelihoods(self, values: Tensor) -> Tensor:
+        return (values.unsqueeze(1) + self.table).logsumexp(-1)
+
+    def counts(self, shares: Tensor, values: Tensor) -> Tensor:
+        of_kinds = (values.unsqueeze(1) + self.table).softmax(-1)
+        return (shares.unsqueeze(-1) * of_kinds).sum(0)
+
+    def learned(self, counts: Tensor, pseudo_count: float) -> "OfKinds":
+        counts = counts.clamp(min=0) + pseudo_count
+        return OfKinds((counts / counts.sum(-1, keepdim=True)).log())
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Reading):
+    """Images by their kinds, and kinds by the state."""
+
+    kinds: Kinds
+    shown: OfKinds
+
+    @property
+    def num_states(self) -> int:  # type: ignore[override]
+        return self.shown.num_states
+
+    def sample(self, states: Tensor, generator: torch.Generator) -> Tensor:
+        return self.kinds.sample(self.shown.sample(states, generator).argmax(1), generator)
+
+    def log_likelihoods(self, values: Tensor) -> Tensor:
+        return self.shown.log_likelihoods(self.kinds.log_likelihoods(values))
+
+
 def sorted_images(problem: NetworkProblem, train: ModalityBatch) -> dict[str, Kinds]:
     """By variable the kinds that its images are of."""
     shown = torch.cat([batch.flatten(0, 1).flatten(1) for batch in train.inputs.values()]).unique(dim=0)
     reduce = PCA(DIMENSIONS, random_state=SEED).fit(shown.numpy())
-    mixture = GaussianMixture(KINDS, covariance_type="tied", n_init=20, random_state=SEED)
-    mixture.fit(reduce.transform(shown.numpy()))
+    mixture = GaussianMixture(covariance_type="tied", n_init=20, random_state=SEED)
+    folds = KFold(5, shuffle=True, random_state=SEED)
+    sizes = {"n_components": [size for size in KINDS if size <= len(shown) // 2]}
+    search = GridSearchCV(mixture, sizes, cv=folds).fit(reduce.transform(shown.numpy()))
+    mixture = search.best_estimator_
     found = {}
     for modality, group in problem.modalities.items():
         for place, variable in enumerate(group):
             images = reduce.transform(train.inputs[modality][:, place].flatten(1).numpy())
-            counts = np.bincount(mixture.predict(images), minlength=KINDS)
+            counts = np.bincount(mixture.predict(images), minlength=mixture.n_components)
             found[variable] = Kinds(reduce, mixture, np.flatnonzero(counts >= LEAST * len(images)), shown)
     return found
 
 
-def kinds_of(kinds: Mapping[str, Kinds], problem: NetworkProblem, batch: ModalityBatch) -> dict[str, Tensor]:
-    """By variable the most likely kind of every image."""
+def learned(kinds: Mapping[str, Kinds], problem: NetworkProblem, train: ModalityBatch, rounds: int) -> NetworkProblem:
+    """Structure, tables and how often a state shows each kind, learned from images and labels."""
+    graph = problem.network.graph
+    likely = likelihoods_of_kinds(kinds, problem, train)
+    symbols = {name: each.argmax(1) for name, each in likely.items()}
+    labels = {name: train.targets[name] for name in problem.targets}
+    told = {name: one_hot(each, graph.num_states[name]).double() for name, each in labels.items()}
+    told |= {name: one_hot(each, kinds[name].num_states).double() for name, each in symbols.items()}
+    states, readings = dict(labels), {}
+    for name, each in symbols.items():
+        states[name] = put_together(name, told, graph.num_states[name])[each]
+        counts = one_hot(states[name], graph.num_states[name]).double().T @ told[name] / len(train)
+        readings[name] = OfKinds(torch.empty(counts.shape)).learned(counts, 0.1 / counts.numel())
+    generator = torch.Generator().manual_seed(SEED)
+    chosen, found = rounds_of_learning(graph, states, readings, Rows(labels, likely), PASSES, rounds, generator)
+    print(f"round {chosen + 1} of {rounds}", file=sys.stderr, flush=True)
+    network, shown = found[chosen]
+    return replace(problem, network=network, readings={name: Images(kinds[name], shown[name]) for name in kinds})
+
+
+def put_together(name: str, told: Mapping[str, Tensor], num_states: int) -> Tensor:
+    """A state for every kind of a variable: kinds share one that are seen beside the same things.
+
+    Args:
+        name: Of the variable.
+        told: By variable, what every row shows of it, one-hot.
+        num_states: Of the variable.
+    """
+    share = told[name].mean(0)
+    if len(share) <= num_states:
+        return torch.arange(len(share))
+    beside = []
+    for other in (each for each in told if each != name):
+        usual = told[other].mean(0).clamp(min=1e-12)
+        beside.append((told[name].T @ told[other] / len(told[other]) / share.unsqueeze(1) - usual) / usual.sqrt())
+    copies = (200 * share).round().clamp(min=1).long()  # so that rare kinds count for little
+    found = AgglomerativeClustering(num_states).fit_predict(torch.cat(beside, 1).repeat_interleave(copies, 0).numpy())
+    return torch.from_numpy(found)[copies.cumsum(0) - 1]
+
+
+def likelihoods_of_kinds(
+    kinds: Mapping[str, Kinds], problem: NetworkProblem, batch: ModalityBatch
+) -> dict[str, Tensor]:
+    """By variable how likely every image is among those of each kind ``(rows, kinds)``, as logarithms."""
     return {
-        variable: kinds[variable].log_likelihoods(batch.inputs[modality][:, place]).argmax(1)
+        variable: kinds[variable].log_likelihoods(batch.inputs[modality][:, place])
         for modality, group in problem.modalities.items()
         for place, variable in enumerate(group)
     }
@@ -183,10 +278,9 @@ def kinds_of(kinds: Mapping[str, Kinds], problem: NetworkProblem, batch: Modalit
 def read(kinds: Mapping[str, Kinds], problem: NetworkProblem, batch: ModalityBatch) -> ModalityBatch:
     """The probabilities of the kinds in place of the images."""
     inputs = {}
+    likely = likelihoods_of_kinds(kinds, problem, batch)
     for modality, group in problem.modalities.items():
-        images = batch.inputs[modality]
-        likelihoods = [kinds[variable].log_likelihoods(images[:, place]) for place, variable in enumerate(group)]
-        inputs[modality] = torch.cat([each.softmax(1) for each in likelihoods], dim=1)
+        inputs[modality] = torch.cat([likely[variable].softmax(1) for variable in group], dim=1)
     return ModalityBatch(inputs, dict(batch.present), targets=dict(batch.targets))
 
 
