@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000, help="to learn from")
     parser.add_argument("--tests", type=int, default=1_000, help="rows to be asked about")
-    parser.add_argument("--rounds", type=int, default=6, help="of structure and EM")
+    parser.add_argument("--rounds", type=int, default=10, help="of structure and EM")
     parser.add_argument("--models", nargs="*", choices=model_names(), default=[*READ, FUSION], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()

@@ -93,7 +93,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000, help="to learn from")
     parser.add_argument("--tests", type=int, default=1_000, help="rows to be asked about")
     parser.add_argument("--passes", type=int, help="of EM over the rows; a number for every network if not given")
-    parser.add_argument("--rounds", type=int, default=6, help="of structure and EM")
+    parser.add_argument("--rounds", type=int, default=10, help="of structure and EM")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()
     for what in ("rows", "tests", "passes", "rounds"):

@@ -102,8 +102,7 @@ def rounds_of_learning(
     for number in range(rounds):
         graph = structure(variables, states)
         network = estimate_tables(graph, {name: states[name] for name in graph.variable_names})
-        start = network if number else jittered(network, generator)
-        found.append(by_em(start, found[-1][1] if found else readings, kept, passes, generator))
+        found.append(by_em(network, found[-1][1] if found else readings, kept, passes, generator))
         losses.append(-torch.cat([log_evidence(*found[-1], part) for part in in_parts(held)]))
         if number < rounds - 1:
             states = drawn(*found[-1], kept, generator)
