@@ -1,5 +1,7 @@
 """The averaged encoder: its parts, its weights, and what it makes of tables that only some of its members suit."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,11 +34,16 @@ def table(kind: str, num_rows: int = 200, seed: int = 0) -> tuple[np.ndarray, np
     return X, (draws.random(num_rows) < 1 / (1 + np.exp(-2 * scores[kind]))).astype(int)
 
 
+@cache
+def fitted(kind: str) -> AveragedEncoder:
+    return AveragedEncoder(random_state=0).fit(*table(kind))
+
+
 @pytest.mark.parametrize("kind", ["linear", "xor", "steps"])
 def test_it_beats_every_member_or_is_within_five_hundredths_of_a_nat(kind):
     X, y = table(kind)
     new, truth = table(kind, 2000, seed=1)
-    encoder = AveragedEncoder(random_state=0).fit(X, y)
+    encoder = fitted(kind)
     alone = [TabularEncoder(), KernelEncoder(random_state=0), BoostedEncoder(random_state=0)]
     losses = [log_loss(truth, member.fit(X, y).predict_proba(new)) for member in alone]
     found = log_loss(truth, encoder.predict_proba(new))
@@ -45,8 +52,8 @@ def test_it_beats_every_member_or_is_within_five_hundredths_of_a_nat(kind):
 
 
 def test_the_answer_is_the_weighted_sum_of_its_members():
-    X, y = table("linear")
-    encoder = AveragedEncoder(random_state=0).fit(X, y)
+    X, _ = table("linear")
+    encoder = fitted("linear")
     assert list(encoder.members_) == list(encoder.weights_) == ["linear", "kernel", "boosted"]
     assert sum(encoder.weights_.values()) == pytest.approx(1.0)
     expected = sum(weight * encoder.members_[name].predict_proba(X) for name, weight in encoder.weights_.items())

@@ -28,7 +28,9 @@ OF_FOLDS = {"check_sample_weight_equivalence_on_dense_data": "folds hold out row
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize(  # another pool is a slow one: but for its last line it is the same estimator
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "late, mean")) for name in LIGHT]
+)
 def test_an_estimator_passes_every_check_of_scikit_learn(name):
     excused = OF_FOLDS if name == "graph" else {}
     results = check_estimator(LIGHT[name], expected_failed_checks=excused)

@@ -10,7 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from graphfuse import FusionClassifier, TabularEncoder, TextEncoder
+from graphfuse import FusionClassifier, TabularEncoder, TextEncoder, star
 from graphfuse.estimators.column_numbers import ColumnNumbers
 
 GROUPS = {"chart": ["ward", "weight", "smokes"], "body": ["age", "beats"]}
@@ -29,18 +29,19 @@ def patients(num_rows=120, seed=0, missing_text=True):
     return frame, y
 
 
-def fitted(encoder, frame, y, joint=None):
-    return FusionClassifier(GROUPS, encoder, joint_encoder=joint, random_state=0).fit(frame, y)
+def fitted(encoder, frame, y, joint=None, structure=None):
+    return FusionClassifier(GROUPS, encoder, structure, joint_encoder=joint, random_state=0).fit(frame, y)
 
 
 def test_a_classifier_behind_columns_of_any_kind_says_what_it_says_behind_a_preparation_by_hand():
     frame, y = patients(missing_text=False)
-    found = fitted({"chart": GaussianNB()}, frame, y).predict_log_proba(frame)
+    found = fitted({"chart": GaussianNB(), "body": GaussianNB()}, frame, y, structure=star).predict_log_proba(frame)
     by_hand = ColumnTransformer(
         [("text", OneHotEncoder(sparse_output=False), ["ward", "smokes"]),
          ("number", SimpleImputer(add_indicator=True), ["weight"])]
     )  # fmt: skip
-    expected = fitted({"chart": make_pipeline(by_hand, GaussianNB())}, frame, y).predict_log_proba(frame)
+    encoders = {"chart": make_pipeline(by_hand, GaussianNB()), "body": GaussianNB()}
+    expected = fitted(encoders, frame, y, structure=star).predict_log_proba(frame)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -67,5 +68,6 @@ def test_what_reads_text_itself_gets_the_frame():
     frame, y = patients()
     groups = {"words": ["ward"], "body": ["weight", "age", "beats"]}
     for encoder in (TabularEncoder(), TextEncoder(min_count=1)):
-        model = FusionClassifier(groups, {"words": encoder}, joint_encoder=None, random_state=0).fit(frame, y)
+        encoders = {"words": encoder, "body": GaussianNB()}
+        model = FusionClassifier(groups, encoders, star, random_state=0).fit(frame, y)
         assert type(model.encoders_["words"].members[0]) is type(encoder)

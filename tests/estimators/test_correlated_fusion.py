@@ -1,11 +1,14 @@
 """The default fusion: what it learns of redundancy, of effects across modalities, and what it says of new patterns."""
 
 import warnings
+from copy import copy
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import logit
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
@@ -38,27 +41,37 @@ def log_odds(classifier, X):
     return found[:, 1] - found[:, 0]
 
 
+NUM_MANY = 2000
+
+
+@cache
+def fitted_on_many():
+    """A classifier of two views, shared by tests, and its rows."""
+    X, y = normal_views(NUM_MANY, seed=1)
+    return quick().fit(X, y), X, y
+
+
 # redundancy
 
 
 @pytest.mark.parametrize("added", [pytest.param("noise", marks=pytest.mark.slow), "duplicate"])
 def test_a_modality_of_noise_or_a_duplicate_moves_the_answers_little_after_refit(added):
-    X, y = normal_views(5000)
-    noise = np.random.default_rng(1).normal(size=(5000, 2))
+    model, X, y = fitted_on_many()
+    noise = np.random.default_rng(2).normal(size=(NUM_MANY, 2))
     more = {**X, "added": noise if added == "noise" else X["view0"]}
-    before, after = log_odds(quick().fit(X, y), X), log_odds(quick().fit(more, y), more)
+    before, after = log_odds(model, X), log_odds(quick().fit(more, y), more)
     assert np.abs(after - before).mean() < 0.05
 
 
 def test_the_product_of_experts_would_count_a_duplicate_twice():
-    X, y = normal_views(5000)
+    model, X, y = fitted_on_many()
     experts = {name: LogisticRegression().fit(values, y).predict_proba(values)[:, 1] for name, values in X.items()}
     twice = logit(experts["view0"]) + logit(experts["view1"]) + logit(experts["view0"])
-    assert np.abs(twice - log_odds(quick().fit(X, y), X)).mean() > 0.5
+    assert np.abs(twice - log_odds(model, X)).mean() > 0.5
 
 
 def test_independent_views_are_fused_as_bayes_rule_says():
-    X, y = normal_views(5000, signals=(1.0, 0.7, 0.4))
+    X, y = normal_views(2000, signals=(1.0, 0.7, 0.4))
     new, _ = normal_views(1000, seed=1, signals=(1.0, 0.7, 0.4))
     for i in range(3):
         new[f"view{i}"][i::4] = NAN
@@ -135,6 +148,11 @@ def across(num_rows, seed=0):
     return X, (X["left"][:, 0] * X["right"][:, 0] > 0).astype(int)
 
 
+@cache
+def with_boosted_joint():
+    return FusionClassifier(None, TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0).fit(*across(500))
+
+
 def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
     X, y = across(500)
     new, truth = across(300, seed=1)
@@ -148,20 +166,17 @@ def test_effects_across_modalities_are_seen_by_the_joint_expert_alone():
 
 
 def test_the_joint_expert_joins_where_held_out_rows_gain_more_than_a_standard_error():
-    X, y = across(500)
-    plain = normal_views(500)
-    for rows, labels in ((X, y), plain):
-        model = FusionClassifier(encoders=TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0)
-        gain, error = model.fit(rows, labels).joint_improvement_
-        assert (model.joint_ is not None) == (gain > error) == (rows is X)
+    joined = with_boosted_joint()
+    for model in (joined, clone(joined).fit(*normal_views(500))):
+        gain, error = model.joint_improvement_
+        assert (model.joint_ is not None) == (gain > error) == (model is joined)
         [beside] = [name for name in model.losses_ if "joint expert" in name]
         alone = beside.removesuffix(", with joint expert")
         assert gain == pytest.approx(model.losses_[alone] - model.losses_[beside], abs=1e-12) and error > 0
 
 
 def test_the_joint_expert_is_silent_where_a_row_has_one_modality():
-    X, y = across(300)
-    classifier = FusionClassifier(encoders=TabularEncoder(), joint_encoder=BoostedEncoder(), random_state=0).fit(X, y)
+    classifier = with_boosted_joint()
     scores, speaks = classifier.joint_.scores(
         ModalityBatch({"left": [[1.0], [NAN], [1.0]], "right": [[NAN], [1.0], [2.0]]})
     )
@@ -216,9 +231,13 @@ def never_both():
     return X, y
 
 
+@cache
+def fitted_to_never_both():
+    return quick().fit(*never_both())
+
+
 def test_modalities_never_seen_together_get_a_warning_that_names_them_and_the_mean_of_the_parts():
-    X, y = never_both()
-    classifier = quick().fit(X, y)
+    classifier = fitted_to_never_both()
     new, _ = normal_views(50, seed=1, signals=(1.0, 1.0, 1.0))
     with pytest.warns(
         UserWarning, match=r"50 of 50 rows have modalities that no row of fit had together \('view0', 'view1'\)"
@@ -230,17 +249,16 @@ def test_modalities_never_seen_together_get_a_warning_that_names_them_and_the_me
 
 
 def test_patterns_that_were_seen_are_answered_without_a_warning():
-    X, y = never_both()
-    classifier = quick().fit(X, y)
+    X, _ = never_both()
+    classifier = fitted_to_never_both()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         classifier.predict_proba(X)
 
 
 def test_the_mean_over_parts_is_less_sure_than_the_graph_would_be():
-    X, y = never_both()
-    classifier = quick().fit(X, y)
-    new = {name: np.full((1, 2), 3.0) for name in X}
+    classifier = copy(fitted_to_never_both())
+    new = {f"view{i}": np.full((1, 2), 3.0) for i in range(3)}
     with pytest.warns(UserWarning, match="never|no row of fit"):
         widened = classifier.predict_proba(new)[0, 1]
     classifier.seen_together_ = np.ones((3, 3), dtype=bool)

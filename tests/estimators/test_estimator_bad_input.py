@@ -407,18 +407,23 @@ AT_PREDICT = {
 }
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    return light().fit(X, Y)
+
+
 @pytest.mark.parametrize("case", AT_PREDICT)
-def test_predict_refuses_what_does_not_fit_the_training_rows(case):
+def test_predict_refuses_what_does_not_fit_the_training_rows(fitted, case):
     given, error, message = AT_PREDICT[case]
     with pytest.raises(error, match=message):
-        light().fit(X, Y).predict(given)
+        fitted.predict(given)
 
 
 def test_columns_of_other_names_are_refused_and_columns_in_another_order_are_put_in_order():
     frames = {name: FRAME[group] for name, group in GROUPS.items()}
     levels = pd.concat(frames, axis=1)
     for given in (frames, levels):
-        classifier = light().fit(given, Y)
+        classifier = light(structure=star).fit(given, Y)
         expected = classifier.predict_proba(given)
         turned = {"labs": FRAME[["salt", "zinc", "iron"]], "ecg": FRAME[["pulse", "lead"]]}
         renamed = {"ecg": FRAME[GROUPS["ecg"]], "labs": FRAME[GROUPS["labs"]].rename(columns={"zinc": "gold"})}
@@ -429,10 +434,11 @@ def test_columns_of_other_names_are_refused_and_columns_in_another_order_are_put
             ValueError, match=r"'labs' of X must have the columns 'zinc', 'iron', 'salt'.*got 'gold', 'iron'"
         ):
             classifier.predict_proba(renamed)
+    classifier = light(GROUPS, structure=star).fit(FRAME, Y)
     with pytest.raises(ValueError, match="same order as they were in fit"):
-        light(GROUPS).fit(FRAME, Y).predict(FRAME[FRAME.columns[::-1]])
+        classifier.predict(FRAME[FRAME.columns[::-1]])
     with pytest.raises(ValueError, match=r"missing:\n- salt"):
-        light(GROUPS).fit(FRAME, Y).predict(FRAME.drop(columns="salt"))
+        classifier.predict(FRAME.drop(columns="salt"))
 
 
 def test_predict_before_fit_is_refused():
@@ -451,8 +457,8 @@ def two_rows() -> tuple[dict[str, np.ndarray], np.ndarray]:
 @pytest.mark.parametrize(
     "use",
     [
-        lambda X, y: cross_val_score(light(), X, y, cv=KFold(2)),
-        lambda X, y: GridSearchCV(light(), {"random_state": [0]}, cv=KFold(2)).fit(X, y),
+        lambda X, y: cross_val_score(light(structure=star), X, y, cv=KFold(2)),
+        lambda X, y: GridSearchCV(light(structure=star), {"random_state": [0]}, cv=KFold(2)).fit(X, y),
         lambda X, y: train_test_split(X, y),
     ],
     ids=["cross_val_score", "GridSearchCV", "train_test_split"],

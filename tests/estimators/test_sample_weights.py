@@ -93,7 +93,7 @@ def test_a_class_whose_rows_all_weigh_nothing_is_absent():
     np.testing.assert_array_equal(fitted.predict_proba(X), expected.predict_proba(X))
 
 
-@pytest.mark.parametrize("name", ["default", "star", "early", "late", "hybrid"])
+@pytest.mark.parametrize("name", [*ESTIMATORS, pytest.param("default", marks=pytest.mark.slow)])
 def test_a_constant_factor_changes_nothing(name):
     X, y, weights = table(60, gaps=0.0)
     estimator = {**ESTIMATORS, "default": FusionClassifier(GROUPS, random_state=0)}[name]

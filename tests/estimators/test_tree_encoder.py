@@ -13,6 +13,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 
 from graphfuse.estimators import FusionClassifier, TabularEncoder, TreeEncoder
+from graphfuse.estimators.columns import scaled
 from graphfuse.estimators.tree_encoder import boosted_nodes
 
 SMALL = HistGradientBoostingClassifier(max_iter=5)
@@ -141,14 +142,14 @@ def test_what_is_kept_are_plain_arrays():
 def test_the_default_encoder_keeps_the_linear_model_of_scikit_learn_to_rounding():
     X, y = table(3)
     encoder = TabularEncoder().fit(X, y)
-    model = LogisticRegression().fit(encoder._features(X), y)
+    model = LogisticRegression().fit(scaled(encoder.columns_, X), y)
     model.coef_, model.intercept_ = encoder.coef_, encoder.intercept_
-    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(encoder._features(X)), atol=1e-12, rtol=0)
+    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(scaled(encoder.columns_, X)), atol=1e-12, rtol=0)
     X, y = table(2)
     encoder = TabularEncoder().fit(X, y)
-    model = LogisticRegression().fit(encoder._features(X), y)
+    model = LogisticRegression().fit(scaled(encoder.columns_, X), y)
     model.coef_, model.intercept_ = encoder.coef_, encoder.intercept_
-    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(encoder._features(X)), atol=1e-12, rtol=0)
+    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(scaled(encoder.columns_, X)), atol=1e-12, rtol=0)
 
 
 def test_a_seed_makes_a_forest_repeatable_and_leaves_one_of_its_own_alone():

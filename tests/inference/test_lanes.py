@@ -60,7 +60,7 @@ def assert_same(found, expected, learned, tolerance):
     st.sampled_from([1.0, 30.0, 200.0, 1e4]),
     st.integers(0, 2**31),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_log_partitions_and_marginals_have_the_gradients_of_the_listing(graph, batch, zeros, scale, seed):
     tables, evidence = question(graph, batch, seed, zeros, scale)
     learned = [*tables.values(), *evidence.soft.values()]
@@ -120,7 +120,7 @@ def test_gradients_and_their_gradients_pass_numerical_checks(batch, targets):
 
     learned = [*tables.values(), *evidence.soft.values()]
     assert gradcheck(function, learned)
-    assert gradgradcheck(function, learned)
+    assert gradgradcheck(function, learned, fast_mode=bool(batch))  # along random directions where entries are many
 
 
 def test_a_gradient_kept_for_differentiation_equals_the_plain_one():

@@ -71,7 +71,7 @@ questions = given(
 
 
 @questions
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_answer_is_that_of_the_listing(worth, graph, batch, seed, budget):
     tables, evidence = drawn_question(graph, batch, seed)
     expected = infer(graph, tables, evidence, method=LISTED)

@@ -73,7 +73,7 @@ def assert_same(found, expected, learned, tolerance=1e-9):
     st.sampled_from([1, 2, 6]),
     st.integers(0, 2**31),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_marginals_have_the_gradients_of_the_listing(graph, batch, zeros, scale, num_targets, seed):
     tables, evidence = question(graph, batch, seed, zeros, scale)
     learned, names = [*tables.values(), *evidence.soft.values()], graph.variable_names[-num_targets:]
@@ -111,7 +111,7 @@ def test_gradients_and_their_gradients_pass_numerical_checks(batch, targets):
 
     learned = [*tables.values(), *evidence.soft.values()]
     assert gradcheck(function, learned)
-    assert gradgradcheck(function, learned)
+    assert gradgradcheck(function, learned, fast_mode=bool(batch))  # along random directions where entries are many
 
 
 def test_a_gradient_kept_for_differentiation_equals_the_plain_one():

@@ -77,7 +77,7 @@ def measure(*kinds):
         for ask in (everything, entropy, decode):
             ask(*(small := grid(3, spread)), with_gaps(small[0], 4), method)
     with suppress(MemoryError):
-        everything(*(large := grid(30)), with_gaps(large[0], 2), method)
+        everything(*(large := grid(24)), with_gaps(large[0], 2), method)
     for kind in kinds:
         child = os.fork()  # so that nothing that an earlier query freed is at hand
         if not child:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from graphfuse.evaluation import (
     area_under_levels,
@@ -27,6 +28,7 @@ from tests.laboratory.report_results import MODELS, made_up
 from tests.pages.test_page import Elements, overflow
 
 SMALL = {"x": ("image", "text")}
+EVIL = "<script>alert(1)</script>"
 PLACE = ("x", "mismatched_rates", "complete")
 
 
@@ -55,15 +57,29 @@ def place(test):
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A report with long names, and models that failed."""
-    models = (*MODELS, *(f"a network of a long name {i}" for i in range(4)))
-    results = made_up(SMALL, ("missing_rates", "modality_subsets"), models, num_splits=2, failed=["prior"])
+    """A report with names that are long or hostile, and models that failed."""
+    models = (*MODELS, *(f"a network of a long name {i}" for i in range(2)), EVIL, "$x_", "_y")
+    data, protocols = {EVIL: ("image", "text")}, ("missing_rates", "modality_subsets")
+    results = made_up(data, protocols, models, num_splits=2, failed=["prior"])
     folder = tmp_path_factory.mktemp("report")
     return results, folder, write(results, folder)
 
 
 def write(results, folder, model="graph-fusion"):
     return write_report(results, folder, "A run", {"splits": "5"}, ["A note."], model=model).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def drawn_once(monkeypatch):
+    """Every figure is drawn, but only once, and coarsely: how it is laid out and saved is asked of a whole report."""
+
+    def drawn(figure):
+        figure.set_layout_engine("none")
+        figure.dpi = 20
+        FigureCanvasAgg(figure).print_png(png := io.BytesIO())
+        return "<svg></svg>", png.getvalue()
+
+    monkeypatch.setattr(figures, "saved", drawn)
 
 
 @pytest.mark.parametrize("name", ["nll", "accuracy", "auroc", "brier"])
@@ -253,14 +269,10 @@ def test_the_scores_are_written_to_the_last_digit(written):
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(text)), results.scores, check_dtype=False, check_exact=True)
 
 
-def test_names_stay_text(tmp_path):
-    evil = "<script>alert(1)</script>"
-    html = write(
-        made_up({evil: ("a", "b")}, ["missing_rates"], models=("graph-fusion", evil, "$x_", "_y"), num_splits=2),
-        tmp_path,
-    )
+def test_names_stay_text(written):
+    _, folder, html = written
     assert "<script" not in html and "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", path.name) for path in (tmp_path / "figures").iterdir())
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", path.name) for path in (folder / "figures").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -279,6 +291,7 @@ def test_names_stay_text(tmp_path):
     ],
     ids=["one model", "other models", "one split", "no levels", "all failed", "no baseline"],
 )
+@pytest.mark.usefixtures("drawn_once")
 def test_a_report_is_written_of_whatever_there_is(options, says, lacks, tmp_path):
     html = write(
         made_up(SMALL, **{"protocols": ["missing_rates"], "models": MODELS[:4], "num_splits": 2, **options}), tmp_path

@@ -56,7 +56,9 @@ def test_published_networks_survive_pgmpy_and_back(name):
     assert_same(from_pgmpy(model), network)
 
 
-@pytest.mark.parametrize("name", ["asia", "cancer", "child", "alarm"])
+@pytest.mark.parametrize(
+    "name", ["child", "alarm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("asia", "cancer"))]
+)
 def test_a_network_of_the_reader_of_pgmpy_is_the_one_we_read(name):
     from pgmpy.readwrite import BIFReader
 
