@@ -49,7 +49,7 @@ def _ask(num_states: int, learned: bool, dtype: torch.dtype = torch.float64, num
         f.name: torch.zeros(*batch, *graph.shape(f.scope), dtype=dtype, requires_grad=learned) for f in graph.factors
     }
     found = infer(graph, tables, evidence, targets=["c"] if num_rows else None)
-    total = found.log_partition.sum()
+    total = found.log_partition.sum() + sum(each.sum() for each in found.log_marginals.values())
     if learned:
         total.backward()
 

@@ -139,17 +139,14 @@ def test_what_is_kept_are_plain_arrays():
     assert {type(value) for name, value in plain.items() if name.endswith("_")} == {tuple, np.ndarray, float}
 
 
-def test_the_default_encoder_keeps_the_linear_model_of_scikit_learn_to_rounding():
-    X, y = table(3)
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_the_default_encoder_keeps_the_linear_model_of_scikit_learn_to_rounding(num_classes):
+    X, y = table(num_classes)
     encoder = TabularEncoder().fit(X, y)
-    model = LogisticRegression().fit(scaled(encoder.columns_, X), y)
+    features = scaled(encoder.columns_, X)
+    model = LogisticRegression().fit(features, y)
     model.coef_, model.intercept_ = encoder.coef_, encoder.intercept_
-    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(scaled(encoder.columns_, X)), atol=1e-12, rtol=0)
-    X, y = table(2)
-    encoder = TabularEncoder().fit(X, y)
-    model = LogisticRegression().fit(scaled(encoder.columns_, X), y)
-    model.coef_, model.intercept_ = encoder.coef_, encoder.intercept_
-    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(scaled(encoder.columns_, X)), atol=1e-12, rtol=0)
+    np.testing.assert_allclose(encoder.predict_proba(X), model.predict_proba(features), atol=1e-12, rtol=0)
 
 
 def test_a_seed_makes_a_forest_repeatable_and_leaves_one_of_its_own_alone():
