@@ -22,6 +22,7 @@ from .amounts import gibibytes, in_words
 from .cutset_choice import BYTES, Cutset, CutsetChoice
 from .entropy import entropy_of_table
 from .memory import Refused
+from .method import is_learned
 from .plan import summing_to_one
 from .posterior import Posterior
 from .rows.sliced import joint_states, log_sizes
@@ -295,7 +296,8 @@ class Conditioned:
     @cached_property
     def _choice(self) -> CutsetChoice:
         scopes = [factor.scope for factor in self.graph.factors] + [(name,) for name in self.evidence.soft]
-        closed = summing_to_one(self.graph, self.log_potentials)
+        learned = is_learned([*self.log_potentials.values(), *self.evidence.soft.values()])
+        closed = set() if learned else summing_to_one(self.graph, self.log_potentials)  # a gradient leaves nothing out
         itemsize = next(iter(self.log_potentials.values()), torch.zeros(())).element_size() if self.in_logs else 0
         settings = self.memory_budget, self.most_work, self.planning_seconds, itemsize
         return CutsetChoice(self.graph, scopes, closed, *settings)

@@ -15,7 +15,7 @@ from .contraction import Contraction, bytes_of_choice
 from .joined import Joined, in_order
 from .log_parts import Division, Part, joined_part
 from .log_slice import answer_slice
-from .method import Terms, batch_shape, choose_at_random, common_shape, terms
+from .method import Terms, batch_shape, choose_at_random, common_shape, is_learned, terms
 from .posterior import Posterior
 from .semiring import LogSemiring, MaxSemiring, Semiring
 from .slices import Query, Slice
@@ -86,8 +86,7 @@ class LogQuery:
 
     @property
     def _learned(self) -> bool:
-        tables = [*self.log_potentials.values(), *self.evidence.soft.values()]
-        return torch.is_grad_enabled() and any(table.requires_grad for table in tables)
+        return is_learned([*self.log_potentials.values(), *self.evidence.soft.values()])
 
     @cached_property
     def _query(self) -> Query:

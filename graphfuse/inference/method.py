@@ -1,7 +1,7 @@
 """The contract of an inference method: a frozen set of settings that can run, decode and sample."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -66,6 +66,11 @@ def common_shape(shapes: Collection[torch.Size]) -> torch.Size:
     """The shape that others broadcast to, quickly where there is only one."""
     some = {shape for shape in shapes if shape}
     return broadcast_shapes(*some) if len(some) > 1 else next(iter(some), torch.Size(()))
+
+
+def is_learned(tables: Iterable[Tensor]) -> bool:
+    """Whether the gradient of an answer in these tables may be asked for."""
+    return torch.is_grad_enabled() and any(table.requires_grad for table in tables)
 
 
 def choose_at_random(log_weights: Tensor, generator: torch.Generator) -> Tensor:

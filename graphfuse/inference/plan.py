@@ -13,9 +13,10 @@ from ..graph import FactorGraph
 from ..graph.clique_tree import CliqueTree, clique_tree
 from .amounts import bytes_in_words, in_words
 from .contraction import bytes_of_row
+from .method import is_learned
 from .rows.batches import FEW, MOST_ENTRIES
 from .rows.own_layout import layout_towards, mask_of, plan_pattern
-from .rows.query import WIDE
+from .rows.query import MOST_ALONE, WIDE
 from .rows.sliced import relevant_scopes
 from .slices import bytes_of_slice
 
@@ -41,7 +42,8 @@ class Plan:
             order of their own where that pays.
         num_largest: Joint states of the largest of these tables.
         pruned: Hidden variables that do not bear on the targets: what they would add sums to one, or is cut off.
-        bytes_row: What these tables take in double precision, one row at a time.
+        bytes_row: What these tables take in double precision, one row at a time; twice that where marginals are
+            learned, whose gradient holds them twice.
         bytes_dense: What a row takes where all tables are kept, in logarithms.
         bytes_logs: What a row takes in logarithms once the observed variables are cut out.
         memory_budget: Bytes that may be taken.
@@ -138,7 +140,8 @@ def make_plan(
     row = plan_pattern(graph, common, scopes, mask_of(graph, hidden), names, everything)
     sizes, entries = [graph.size(dims) for dims, _ in row.tables()], row.num_entries
     read = set().union(*(scopes[f] for f in relevant_scopes(scopes, closed, hidden, names, everything)))
-    executor, reason = _executor(tree, potentials)
+    executor, reason = _executor(tree, potentials, len(names))
+    twice = bool(names) and is_learned(potentials.values())
     itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)
     return Plan(
         targets=tuple(names),
@@ -151,7 +154,7 @@ def make_plan(
         num_row=entries,
         num_largest=max(sizes, default=0),
         pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
-        bytes_row=_BYTES * entries,
+        bytes_row=_BYTES * entries * (1 + twice),
         bytes_dense=bytes_of_row(tree, itemsize),
         bytes_logs=bytes_of_slice(graph, frozenset(seen), itemsize, seconds),
         memory_budget=memory_budget,
@@ -188,7 +191,7 @@ def _eliminated(tree: CliqueTree) -> list[str]:
     return order
 
 
-def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor]) -> tuple[str, str]:
+def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor], num_targets: int) -> tuple[str, str]:
     tables = log_potentials.values()
     if len(tree.cliques) == 1:
         return "logarithms", "one clique, nothing to send"
@@ -196,10 +199,10 @@ def _executor(tree: CliqueTree, log_potentials: Mapping[str, Tensor]) -> tuple[s
         return "logarithms", "tables lie on another device than the processor"
     if any(table.dtype not in (torch.float32, torch.float64) for table in tables):
         return "logarithms", "tables are neither in single nor in double precision"
-    if any(table.requires_grad for table in tables) and tree.num_entries < WIDE:
+    if is_learned(tables) and tree.num_entries < WIDE and num_targets <= MOST_ALONE:
         return "lanes", "tables are being learned, so many rows are answered side by side"
-    if any(table.requires_grad for table in tables):
-        return "logarithms", "tables are being learned, so marginals are differentiable"
+    if is_learned(tables):
+        return "rows", "tables are being learned, so each row has a compiled loop, and its gradient another"
     return "rows", "several cliques, so each row is answered by a compiled loop over its own hidden variables"
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..graph import FactorGraph
-from .method import Terms, batch_shape
+from .method import Terms, batch_shape, is_learned
 from .posterior import Posterior
 
 
@@ -81,7 +81,7 @@ def in_turns(terms: Terms, most_rows: int) -> Turns:
         [[(2, 2), (2,)], [(2, 2), (2,)], [(1, 2), (2,)]]
     """
     batch = batch_shape(terms)
-    wanted = torch.is_grad_enabled() and any(table.requires_grad for _, table in terms)
+    wanted = is_learned([table for _, table in terms])
     length = max(batch, default=1)
     step = max(1, most_rows * length // max(1, batch.numel()))
     if wanted or step >= length:

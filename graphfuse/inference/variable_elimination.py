@@ -15,7 +15,7 @@ from ..graph import FactorGraph
 from .cutset import Conditioned
 from .log_query import LogQuery
 from .memory import Refused, budget_of
-from .method import InferenceMethod
+from .method import InferenceMethod, is_learned
 from .plan import Plan, make_plan
 from .posterior import Posterior
 from .rows.query import RowQuery, serves
@@ -63,7 +63,8 @@ class VariableElimination(InferenceMethod):
     ) -> Posterior:
         if not serves(graph, log_potentials, evidence, self.planning_seconds):
             return self._in_logs(graph, log_potentials, evidence, targets)
-        settings = self._budget(log_potentials.values()), self.most_work, self.planning_seconds
+        twice = bool(targets) and is_learned([*log_potentials.values(), *evidence.soft.values()])  # by the gradient
+        settings = self._budget(log_potentials.values()) // (1 + twice), self.most_work, self.planning_seconds
         wide = Conditioned(graph, log_potentials, evidence, self._in_rows, *settings)
         found = None if targets and wide.too_wide(targets) else self._narrow(graph, log_potentials, evidence, targets)
         if found is None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graphfuse import Enumeration, Evidence, Variable, VariableElimination, bayesian_network, infer, markov_network
 from graphfuse.inference.cutset import Conditioned
+from graphfuse.problems import example_network
 from tests.graphs import assert_close, factor_graphs, random_evidence, random_log_potentials
 from tests.patience import PATIENCE
 
@@ -179,3 +180,17 @@ def test_hopeless_graphs_are_refused_and_not_tried(generator):
             with pytest.raises(MemoryError, match=r"at least about 2\^\d+ GiB, for the hidden joint states of row 0"):
                 _ = infer(graph, tables, targets=targets).log_partition
     assert process_time() - start < PATIENCE
+
+
+def test_gradients_of_marginals_within_little_memory_are_those_within_much(generator):
+    network = example_network("child")
+    evidence, targets = Evidence({"Age": torch.tensor([0, -1])}), ["Disease", "LungFlow", "CO2"]
+    found = []
+    for method in (VariableElimination(memory_budget=2**11), WIDE):
+        tables = {name: table.clone().requires_grad_() for name, table in network.log_tables.items()}
+        posterior = infer(network.graph, tables, evidence, targets, method)
+        total = torch.stack([posterior.log_marginals[name][..., 0] for name in targets]).sum()
+        found.append((total.detach(), torch.autograd.grad(total, list(tables.values()))))
+    assert_close(found[0][0], found[1][0])
+    for few, many in zip(found[0][1], found[1][1], strict=True):
+        assert_close(few, many)

@@ -20,7 +20,7 @@ TIES = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a"), ("d", "e"), ("f", "g")]
 @pytest.fixture(autouse=True, scope="module")
 def all_marginals_are_differentiated_at_once():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(query, "_MOST_ALONE", 0)
+        patch.setattr(query, "MOST_ALONE", 0)
         yield
 
 

@@ -19,11 +19,12 @@ AROUND = 40 * MIB  # answers, evidence, and what the interpreter keeps of what w
 STATUS, MARK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def grid(size, spread=1.0):
-    names = [[f"x{i:02}{j:02}" for j in range(size)] for i in range(size)]
-    ties = [(names[i][j], names[i][j + 1]) for i in range(size) for j in range(size - 1)]
-    ties += [(names[i][j], names[i + 1][j]) for i in range(size - 1) for j in range(size)]
-    graph = markov_network([Variable(name, 2) for row in names for name in row], ties)
+def grid(size, spread=1.0, length=None, num_states=2):
+    length = size if length is None else length
+    names = [[f"x{i:02}{j:02}" for j in range(length)] for i in range(size)]
+    ties = [(names[i][j], names[i][j + 1]) for i in range(size) for j in range(length - 1)]
+    ties += [(names[i][j], names[i + 1][j]) for i in range(size - 1) for j in range(length)]
+    graph = markov_network([Variable(name, num_states) for row in names for name in row], ties)
     generator = torch.Generator().manual_seed(0)
     shapes = {name: graph.shape(scope) for name, scope in graph.scopes.items()}
     return graph, {name: spread * torch.randn(each, generator=generator).double() for name, each in shapes.items()}
@@ -46,6 +47,12 @@ def everything(graph, tables, evidence, method):
     return infer(graph, tables, evidence, method=method).log_partition
 
 
+def gradient(graph, tables, evidence, method):
+    learned = {name: table.clone().requires_grad_() for name, table in tables.items()}
+    found = infer(graph, learned, evidence, method=method)
+    torch.stack([table.square().sum() for table in found.log_marginals.values()]).sum().backward()
+
+
 def entropy(graph, tables, evidence, method):
     return infer(graph, tables, evidence, [], method).entropy
 
@@ -55,13 +62,14 @@ KINDS: dict[str, tuple[Callable, tuple, int, Callable]] = {  # a model, its size
     "fixed in turn": (grid, (16,), 0, everything),
     "in turns": (clique, (17,), 40, everything),
     "refused": (grid, (30,), 0, everything),
+    "gradient": (grid, (9, 1.0, 24, 3), 0, gradient),  # fits once, but not twice
     "many patterns": (grid, (14,), 20, everything),
     "in logarithms": (grid, (14, 300.0), 0, everything),
     "in logarithms, fixed in turn": (grid, (15, 300.0), 0, everything),
     "entropy": (grid, (14,), 0, entropy),
     "assignments in turns": (grid, (13,), 24, decode),
 }
-QUICK = ["dense", "fixed in turn", "in turns", "refused"]
+QUICK = ["dense", "fixed in turn", "in turns", "refused", "gradient"]
 AS_PLANNED = {"dense": 0, "in logarithms": 1, "entropy": 1}  # whether probabilities tell the peak, or logarithms
 
 
@@ -74,7 +82,7 @@ def measure(*kinds):
     torch.set_num_threads(1)
     method = VariableElimination(memory_budget=BUDGET)
     for spread in (1.0, 300.0):  # compiled loops are loaded
-        for ask in (everything, entropy, decode):
+        for ask in (everything, entropy, decode, gradient):
             ask(*(small := grid(3, spread)), with_gaps(small[0], 4), method)
     with suppress(MemoryError):
         everything(*(large := grid(24)), with_gaps(large[0], 2), method)

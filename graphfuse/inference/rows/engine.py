@@ -158,7 +158,8 @@ def expected_counts(
     """The gradient of a weighted sum of answers in the log of every entry: of constant tables, and per row.
 
     Weights are ``(rows, 1)`` of the log-partitions if no variable is asked for, else ``(rows, num_entries)`` of the
-    log-marginals side by side, which take twice the memory. The third array tells weak rows, which are left out.
+    log-marginals side by side, for which the tables of a row are held twice. The third array tells weak rows, which are
+    left out.
     """
     root = tuple(asked) if len(asked) == 1 else ()
     question = Question(graph, terms, (False,) * len(terms), root, True, planning_seconds)
@@ -181,7 +182,7 @@ def expected_counts(
             return covariance().covary_rows(*numbered, numbers, weights[rows], *found)
         return kernel().count_rows(*numbered, weights[rows, 0], *found)
 
-    budget = 2 * memory_budget + 8 * max(graph.num_states.values()) if asked else memory_budget
+    budget = memory_budget + 8 * max(graph.num_states.values()) if asked else memory_budget
     in_threads(shares, run, budget, order, num_threads=1)  # all rows add to the same counts
     return fixed, _put_back(counts, order), (_put_back(status, order) == WEAK) | tables.beyond
 

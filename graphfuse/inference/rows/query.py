@@ -17,14 +17,14 @@ from ...graph.clique_tree import clique_tree
 from ...logspace import logsumexp, subtract
 from ..lanes.engine import Lanes, collect
 from ..lanes.latest import Latest, Loaded
-from ..method import batch_shape, common_shape
+from ..method import batch_shape, common_shape, is_learned
 from ..posterior import Posterior
 from .engine import RowAnswer, answer_rows, expected_counts
 from .gradient import Answered
 from .tables import RowTables, Terms, observed_states, row_tables, split_terms, unsplit
 
 WIDE = 4096  # joint states of all cliques, below which rows are learned faster side by side than one by one
-_MOST_ALONE = 8  # targets that are learned with a sum of their own each
+MOST_ALONE = 8  # targets that are learned with a sum of their own each
 _LATEST = Latest()
 
 General = Callable[[FactorGraph, Mapping[str, Tensor], Evidence, Sequence[str], Tensor | None], Posterior]
@@ -107,7 +107,7 @@ class RowQuery:
 
     @property
     def _learned(self) -> bool:
-        return torch.is_grad_enabled() and any(table.requires_grad for _, table in self._scoped)
+        return is_learned([table for _, table in self._scoped])
 
     @cached_property
     def _scoped(self) -> list[tuple[tuple[str, ...], Tensor]]:
@@ -142,12 +142,15 @@ class RowQuery:
 
     def _answer(self, asked: Sequence[str], whole: bool) -> Answer:
         """What rows say; and of weak ones what logarithms say, first of those that are known to be weak, which may be
-        refused.
+        refused. The gradient of marginals will hold the tables of a row twice, and none of them is left out.
         """
         terms, _, _ = self._split
-        settings, beyond = (self.memory_budget, self.planning_seconds), self._tables.beyond
+        tables, budget, beyond = self._tables, self.memory_budget, self._tables.beyond
+        if self._learned and asked:
+            tables, budget = replace(tables, closed=(False,) * len(tables.closed)), budget // 2
         others = list(self._in_logs(np.broadcast_to(beyond, prod(self._batch)), asked)) if beyond.any() else []
-        answer = answer_rows(self.graph, terms, self._tables, self._states, asked, whole, *settings)
+        settings = asked, whole, budget, self.planning_seconds
+        answer = answer_rows(self.graph, terms, tables, self._states, *settings)
         return answer, [*others, *self._in_logs(answer.weak & ~beyond, asked)]
 
     def _log_marginals(self, answer: RowAnswer, targets: Sequence[str], others: Sequence[InLogs]) -> dict[str, Tensor]:
@@ -163,7 +166,7 @@ class RowQuery:
 
     def _learned_marginals(self, targets: Sequence[str]) -> Posterior:
         """Of a few targets each is the root of a sum of its own; those of many have one more pass in common."""
-        if len(targets) > _MOST_ALONE or not self._side_by_side:
+        if len(targets) > MOST_ALONE or not self._side_by_side:
             return self._learned_together(targets)
         log_marginals, weak = {}, np.zeros(prod(self._batch), dtype=bool)
         for name in targets:
@@ -180,10 +183,8 @@ class RowQuery:
 
     def _learned_together(self, targets: Sequence[str]) -> Posterior:
         """Marginals row by row, in impossible ones ``-inf``."""
-        whole = len(targets) == len(self.graph.variables)
-        answer = self._answer(targets, whole)
-        sums = answer if whole else self._answer((), True)
-        impossible = self._completed(sums[0].log_partition, sums[1]) == -torch.inf
+        answer = self._answer(targets, True)
+        impossible = self._completed(answer[0].log_partition, answer[1]) == -torch.inf
         tables = self._log_marginals(answer[0], targets, answer[1])
         sizes = [self.graph.num_states[name] for name in targets]
         flat = torch.cat([tables[name].reshape(-1, size) for name, size in zip(targets, sizes, strict=True)], dim=1)
@@ -191,7 +192,7 @@ class RowQuery:
         parts = self._row_by_row(flat, tuple(targets)).split(sizes, dim=1)
         shapes = [(*self._batch, size) for size in sizes]
         found = {name: part.reshape(shape) for name, part, shape in zip(targets, parts, shapes, strict=True)}
-        return self._posterior(found, sums, answer[0].weak)
+        return self._posterior(found, answer, answer[0].weak)
 
     @cached_property
     def _loaded(self) -> Loaded:
