@@ -109,6 +109,14 @@ class RowQuery:
     def _learned(self) -> bool:
         return is_learned([table for _, table in self._scoped])
 
+    @property
+    def _has_room_for_gradients(self) -> bool:
+        """Whether all tables and messages of a row fit twice, as the gradient of marginals holds them.
+
+        If not, what it will need is met when the marginals are answered: by a pass in which no factor is left out.
+        """
+        return not self._learned or 32 * clique_tree(self.graph).num_entries <= self.memory_budget
+
     @cached_property
     def _scoped(self) -> list[tuple[tuple[str, ...], Tensor]]:
         likelihoods = [((name,), table) for name, table in self.evidence.soft.items()]
@@ -142,11 +150,11 @@ class RowQuery:
 
     def _answer(self, asked: Sequence[str], whole: bool) -> Answer:
         """What rows say; and of weak ones what logarithms say, first of those that are known to be weak, which may be
-        refused. The gradient of marginals will hold the tables of a row twice, and none of them is left out.
+        refused.
         """
         terms, _, _ = self._split
         tables, budget, beyond = self._tables, self.memory_budget, self._tables.beyond
-        if self._learned and asked:
+        if asked and not self._has_room_for_gradients:
             tables, budget = replace(tables, closed=(False,) * len(tables.closed)), budget // 2
         others = list(self._in_logs(np.broadcast_to(beyond, prod(self._batch)), asked)) if beyond.any() else []
         settings = asked, whole, budget, self.planning_seconds
@@ -183,8 +191,10 @@ class RowQuery:
 
     def _learned_together(self, targets: Sequence[str]) -> Posterior:
         """Marginals row by row, in impossible ones ``-inf``."""
-        answer = self._answer(targets, True)
-        impossible = self._completed(answer[0].log_partition, answer[1]) == -torch.inf
+        whole = len(targets) == len(self.graph.variables) or not self._has_room_for_gradients
+        answer = self._answer(targets, whole)
+        sums = answer if whole else self._answer((), True)
+        impossible = self._completed(sums[0].log_partition, sums[1]) == -torch.inf
         tables = self._log_marginals(answer[0], targets, answer[1])
         sizes = [self.graph.num_states[name] for name in targets]
         flat = torch.cat([tables[name].reshape(-1, size) for name, size in zip(targets, sizes, strict=True)], dim=1)
@@ -192,7 +202,7 @@ class RowQuery:
         parts = self._row_by_row(flat, tuple(targets)).split(sizes, dim=1)
         shapes = [(*self._batch, size) for size in sizes]
         found = {name: part.reshape(shape) for name, part, shape in zip(targets, parts, shapes, strict=True)}
-        return self._posterior(found, answer, answer[0].weak)
+        return self._posterior(found, sums, answer[0].weak)
 
     @cached_property
     def _loaded(self) -> Loaded:
