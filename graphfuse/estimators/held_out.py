@@ -10,6 +10,7 @@ import numpy as np
 from ..learning.sample_weights import weights_of_rows
 
 _STANDARD_ERRORS = 1.0  # by which a model must improve on another one to be preferred
+_ROUNDING = 1e-9  # nats, of models that say the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +37,12 @@ class HeldOutLoss:
         return mean_and_error(other.values - self.values, self.weights, self.groups)
 
     def improves_on(self, other: HeldOutLoss) -> bool:
-        """Whether it is lower by more than one standard error of the paired difference.
+        """Whether it is lower by more than one standard error of the paired difference, and by more than rounding.
 
         Reference: Breiman et al. (1984), Classification and Regression Trees, section 3.4.3.
         """
         gain, error = self.improvement_on(other)
-        return gain > _STANDARD_ERRORS * error
+        return gain > max(_STANDARD_ERRORS * error, _ROUNDING)
 
 
 def mean_and_error(values: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> tuple[float, float]:

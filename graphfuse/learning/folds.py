@@ -12,7 +12,7 @@ def stratified_folds(states: np.ndarray, num_folds: int, seed: int, groups: np.n
 
     Args:
         states: Integer classes ``(rows,)``.
-        num_folds: Folds at most; as many as the largest class has rows, or as there are groups, if that is fewer.
+        num_folds: Folds at most; as many as the commonest class has rows, or groups with some, if that is fewer.
         seed: Of the draw.
         groups: What each row belongs to ``(rows,)``, such as a person; rows of one group are in one fold.
 
@@ -36,15 +36,16 @@ def stratified_folds(states: np.ndarray, num_folds: int, seed: int, groups: np.n
 
 
 def _grouped_folds(states: np.ndarray, num_folds: int, seed: int, groups: np.ndarray) -> np.ndarray:
-    """Groups are stratified by the class that most of their rows have; what must not be held out are rows' classes."""
+    """Groups are stratified by the class that most of their rows have."""
     _, group = np.unique(groups, return_inverse=True)
     counts = np.zeros((group.max() + 1, states.max() + 1), dtype=np.int64)
     np.add.at(counts, (group, states), 1)
+    num_folds = min(num_folds, (counts > 0).sum(axis=0).max())
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(counts[order].argmax(axis=1), kind="stable")]
     fold = np.empty(len(counts), dtype=np.int64)
     fold[order] = np.arange(len(order)) % num_folds
-    for k in range(min(num_folds, len(counts))):
+    for k in range(num_folds):
         lost = (counts[fold != k].sum(axis=0) == 0) & (counts.sum(axis=0) > 0)
         fold[(fold == k) & (counts[:, lost] > 0).any(axis=1)] = -1
     kept = np.unique(fold[fold >= 0])

@@ -22,7 +22,7 @@ from graphfuse import (
     Variable,
     star,
 )
-from graphfuse.estimators.held_out import mean_and_error
+from graphfuse.estimators.held_out import HeldOutLoss, mean_and_error
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -309,3 +309,10 @@ def test_an_error_in_a_candidate_names_it():
     with pytest.raises(ValueError, match="encoders must hold a torch module for modality 'image'") as caught:
         ValidatedChoice({"end to end": EndToEndClassifier()}).fit(image, y)
     assert any("candidate 'end to end'" in note for note in caught.value.__notes__)
+
+
+def test_models_that_differ_by_rounding_are_level():
+    values = np.random.default_rng(0).uniform(0, 2, 50)
+    one, other = (HeldOutLoss(each, np.ones(50), np.arange(50)) for each in (values, values - 1e-16 * np.arange(1, 51)))
+    better = HeldOutLoss(values - 0.01, np.ones(50), np.arange(50))
+    assert not other.improves_on(one) and better.improves_on(one)
