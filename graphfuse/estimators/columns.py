@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +77,10 @@ def learn_columns(X: Any, sample_weight: np.ndarray | None = None) -> tuple[Colu
 def scaled(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Scaled numbers, indicators and one-hot categories, side by side, without gaps."""
     rows = ScaledRows(columns, X)
-    return np.concatenate([part for _, part in rows.parts(0, len(rows), _ROWS)]) if len(rows) else rows.some(0, 0)
+    found = np.empty((len(rows), rows.width))
+    for start in range(0, len(rows), _ROWS):
+        rows.write(start, found[start : start + _ROWS])
+    return found
 
 
 class ScaledRows:
@@ -99,37 +101,32 @@ class ScaledRows:
         self.scales = np.array([column.scale for column in columns])
         self.has_gaps = np.array([column.has_gaps for column in columns])
         self.places = np.arange(len(columns)) + np.cumsum(self.has_gaps) - self.has_gaps
+        self.width = values.shape[1] + (0 if self.is_ready else int(self.has_gaps.sum()))
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def some(self, start: int, stop: int) -> np.ndarray:
-        """The scaled rows from one to before another."""
+    def write(self, start: int, found: np.ndarray) -> None:
+        """The rows from one on, as many as there is room for, into ``(rows, width)``."""
+        values = self.values[start : start + len(found)]
         if self.is_ready:
-            return self.values[start:stop]
-        found = self.values[start:stop] - self.means
-        found /= self.scales
-        missing = np.isnan(found)
-        np.copyto(found, 0.0, where=missing)
-        if not self.has_gaps.any():
-            return found
-        with_indicators = np.empty((len(found), len(self.means) + self.has_gaps.sum()))
-        with_indicators[:, self.places] = found
-        with_indicators[:, self.places[self.has_gaps] + 1] = missing[:, self.has_gaps]
-        return with_indicators
-
-    def parts(self, start: int, stop: int, num_rows: int) -> Iterator[tuple[slice, np.ndarray]]:
-        """So many scaled rows after the other, and which they are."""
-        for first in range(start, stop, num_rows):
-            last = min(first + num_rows, stop)
-            yield slice(first, last), self.some(first, last)
+            found[:] = values
+            return
+        numbers = np.empty(values.shape) if self.has_gaps.any() else found
+        np.subtract(values, self.means, out=numbers)
+        numbers /= self.scales
+        missing = np.isnan(numbers)
+        np.copyto(numbers, 0.0, where=missing)
+        if numbers is not found:
+            found[:, self.places] = numbers
+            found[:, self.places[self.has_gaps] + 1] = missing[:, self.has_gaps]
 
 
 def with_gaps(columns: tuple[Column, ...], X: Any) -> np.ndarray:
     """Numbers as they are, with ``nan`` for gaps, and one-hot categories, side by side."""
     values = _split_as(columns, X)
     if isinstance(values, np.ndarray):
-        return values
+        return values.astype(np.float64, copy=False)
     return np.concatenate([column.numbers(each) for column, each in zip(columns, values, strict=True)], axis=1)
 
 
@@ -159,12 +156,16 @@ def _split(X: Any, as_text: bool = False) -> list[Any]:
 
 
 def _numbers(X: Any) -> np.ndarray | None:
-    """An array or DataFrame as floats ``(rows, columns)``; None for one that holds other values than numbers."""
+    """An array or DataFrame as floats ``(rows, columns)``; None for one that holds other values than numbers.
+
+    Single precision stays as it is, for whoever reads few rows at a time.
+    """
     if is_frame(X):
         if not all(isinstance(each, np.dtype) and each.kind in "biuf" for each in X.dtypes):
             return None
         X = X.to_numpy(dtype=np.float64)
-    array = np.asarray(X, dtype=np.float64)
+    array = np.asarray(X)
+    array = array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
     if array.ndim != 2:
         raise invalid("X", "have shape (rows, columns)", array.shape)
     return array

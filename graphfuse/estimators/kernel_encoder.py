@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,15 @@ class KernelEncoder(TunedEncoder):
         scores, kernel = np.empty((len(rows), len(self.intercept_))), _Kernel(self.landmarks_, self.gamma_)
 
         def score(start: int, stop: int) -> None:
-            space = kernel.space()
-            for part, features in rows.parts(start, stop, len(space)):
-                np.matmul(kernel.values(_varying(features, self.used_), space), coef, out=scores[part])
+            room, features = kernel.room(), None if self.used_.all() else np.empty((kernel.num_rows, rows.width))
+            for first in range(start, stop, kernel.num_rows):
+                some = room.some(stop - first)
+                if features is None:
+                    rows.write(first, some)
+                else:
+                    rows.write(first, features[: len(some)])
+                    some[:] = features[: len(some), self.used_]
+                np.matmul(kernel.values(room, len(some)), coef, out=scores[first : first + len(some)])
 
         share_out(score, len(rows))
         return logistic_probabilities(scores + self.intercept_)
@@ -149,33 +156,50 @@ class _Path:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Room:
+    """Room for a few rows, which the next ones overwrite.
+
+    Args:
+        features: What a row is, its squared length and one ``(rows, num_features + 2)``.
+        values: Kernel values ``(rows, landmarks)``.
+    """
+
+    features: np.ndarray
+    values: np.ndarray
+
+    def some(self, num_rows: int) -> np.ndarray:
+        """Where the features of so many rows go, if there are so many."""
+        return self.features[:num_rows, :-2]
+
+
 class _Kernel:
-    """The radial kernel between rows and landmarks."""
+    """The radial kernel between rows and landmarks, a few rows at a time."""
 
     def __init__(self, landmarks: np.ndarray, gamma: float) -> None:
         beside = np.ones((len(landmarks), 1)), np.square(landmarks).sum(axis=1)[:, None]
         self.toward = -gamma * np.concatenate([-2 * landmarks, *beside], axis=1).T
+        self.num_rows = max(1, _AT_ONCE // len(landmarks))
+
+    def room(self) -> _Room:
+        num_features, num_landmarks = self.toward.shape
+        return _Room(np.ones((self.num_rows, num_features)), np.empty((self.num_rows, num_landmarks)))
+
+    def values(self, room: _Room, num_rows: int) -> np.ndarray:
+        """Kernel values of the rows whose features are in the room."""
+        some = room.some(num_rows)
+        np.einsum("ij,ij->i", some, some, out=room.features[:num_rows, -2])  # so that products are squared distances
+        found = np.matmul(room.features[:num_rows], self.toward, out=room.values[:num_rows])
+        torch.from_numpy(found).exp_()  # which takes half of the time that it takes NumPy
+        return found
 
     def blocks(self, features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-        """A few rows after the other, and their kernel values ``(rows, landmarks)``, which the next ones overwrite."""
-        space = self.space()
-        for start in range(0, len(features), len(space)):
-            part = features[start : start + len(space)]
-            yield slice(start, start + len(part)), self.values(part, space)
-
-    def space(self) -> np.ndarray:
-        """Room for the values of a few rows."""
-        num_landmarks = self.toward.shape[1]
-        return np.empty((max(1, _AT_ONCE // num_landmarks), num_landmarks))
-
-    def values(self, features: np.ndarray, space: np.ndarray) -> np.ndarray:
-        """Kernel values ``(rows, landmarks)`` of rows that there is room for."""
-        beside = np.empty((len(features), len(self.toward)))  # so that products are squared distances
-        beside[:, :-2], beside[:, -1] = features, 1.0
-        np.einsum("ij,ij->i", features, features, out=beside[:, -2])
-        values = np.matmul(beside, self.toward, out=space[: len(features)])
-        torch.from_numpy(values).exp_()  # which takes half of the time that it takes NumPy
-        return values
+        """A few rows after the other, and their kernel values ``(rows, landmarks)``."""
+        room = self.room()
+        for start in range(0, len(features), self.num_rows):
+            part = features[start : start + self.num_rows]
+            room.some(len(part))[:] = part
+            yield slice(start, start + len(part)), self.values(room, len(part))
 
 
 def _varying(features: np.ndarray, used: np.ndarray) -> np.ndarray:
