@@ -44,6 +44,7 @@ def as_input(argument: str, value: Any) -> Input:
 
 
 def mask_of(name: str, value: Input, given: Any | None) -> Tensor:
+    """Which rows ``(*batch,)`` have a modality: those with an observed value, and if a mask is given among these."""
     if is_frame(value):
         observed = torch.from_numpy(observed_rows(value).copy())
     elif given is None and not value.ndim:
@@ -64,6 +65,7 @@ def mask_of(name: str, value: Input, given: Any | None) -> Tensor:
 
 
 def states_of(argument: str, value: Any) -> Tensor:
+    """States of a target as int64, -1 where unknown."""
     states = value if isinstance(value, Tensor) else _array(argument, value, "be integers, -1 where unknown")
     if states.is_floating_point() or states.dtype == torch.bool:
         raise invalid(argument, "be integers, -1 where unknown", states.dtype, TypeError)
@@ -73,6 +75,7 @@ def states_of(argument: str, value: Any) -> Tensor:
 
 
 def names_of(argument: str, group: Any) -> tuple[str, ...]:
+    """Names of columns, as text."""
     if isinstance(group, str):
         raise invalid(argument, "be a sequence of names", repr(group), TypeError)
     return tuple(map(str, group))
