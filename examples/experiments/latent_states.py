@@ -82,6 +82,7 @@ def rounds_of_learning(
     passes: int,
     rounds: int,
     generator: torch.Generator,
+    score: str = "aic-d",
 ) -> tuple[int, list[Learned]]:
     """Which of the rounds counts, from 0 on, and what each of them found; a tenth of the rows chooses.
 
@@ -93,6 +94,7 @@ def rounds_of_learning(
         passes: Of EM over the rows, in every round.
         rounds: Of structure and EM.
         generator: Of all that is drawn.
+        score: Of networks, by its name in pgmpy.
     """
     order = torch.randperm(len(rows), generator=generator)
     held, kept = rows[order[: len(rows) // HELD_OUT]], rows[order[len(rows) // HELD_OUT :]]
@@ -100,7 +102,7 @@ def rounds_of_learning(
     found: list[Learned] = []
     losses = []
     for number in range(rounds):
-        graph = structure(variables, states)
+        graph = structure(variables, states, score)
         network = estimate_tables(graph, {name: states[name] for name in graph.variable_names})
         found.append(by_em(network, found[-1][1] if found else readings, kept, passes, generator))
         losses.append(-torch.cat([log_evidence(*found[-1], part) for part in in_parts(held)]))
@@ -180,14 +182,14 @@ def jittered(network: Network, generator: torch.Generator) -> Network:
     return Network(network.graph, tables)
 
 
-def structure(variables: FactorGraph, states: Mapping[str, Tensor]) -> FactorGraph:
-    """The Bayesian network over these variables that a greedy search by AIC finds, by pgmpy."""
+def structure(variables: FactorGraph, states: Mapping[str, Tensor], score: str = "aic-d") -> FactorGraph:
+    """The Bayesian network over these variables that a greedy search finds, by pgmpy and a score by its name there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # pgmpy 1.3 moves the class and its neighbours
         from pgmpy.estimators import HillClimbSearch
 
         frame = pd.DataFrame({name: each.numpy() for name, each in states.items()}).astype(str).astype("category")
-        search = HillClimbSearch(frame).estimate(scoring_method="aic-d", max_indegree=4, show_progress=False)
+        search = HillClimbSearch(frame).estimate(scoring_method=score, max_indegree=4, show_progress=False)
     parents: dict[str, list[str]] = {}
     for parent, child in sorted(search.edges()):
         parents.setdefault(child, []).append(parent)
