@@ -70,6 +70,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", choices=model_names(), default=[*READ, FUSION], metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()
+    for what in ("rows", "tests", "rounds"):
+        if getattr(arguments, what) < 1:
+            parser.error(f"--{what} must be at least 1; got {getattr(arguments, what)}.")
     table = markdown(measured(arguments))
     print(table)
     question, _, caption = __doc__.split("\n\n", 2)

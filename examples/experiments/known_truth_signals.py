@@ -1,7 +1,7 @@
 """How far from the truth are probabilities read from noisy signals, in four networks, when modalities are missing?
 
 python examples/experiments/known_truth_signals.py [--networks NAME ...] [--models NAME ...] [--rows N] [--tests N]
-                                                   [--passes N] [--rounds N] [--out FOLDER]
+                                                   [--passes N] [--rounds N] [--seed N] [--out FOLDER]
 
 Rows are drawn from a network whose modalities show one noisy number per variable (`graphfuse.problems.signals`), so the
 true probability of every target given any signals is known exactly. The distance is KL(true || found) in nats, averaged
@@ -98,6 +98,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tests", type=int, default=1_000, help="rows to be asked about")
     parser.add_argument("--passes", type=int, help="of EM over the rows; a number for every network if not given")
     parser.add_argument("--rounds", type=int, default=10, help="of structure and EM")
+    parser.add_argument("--seed", type=int, default=SEED, help="of what learning alone draws; data stay the same")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the table")
     arguments = parser.parse_args()
     for what in ("rows", "tests", "passes", "rounds"):
@@ -133,7 +134,8 @@ def measured(name: str, arguments: argparse.Namespace) -> Iterator[tuple[str, st
     score = "bic-d" if name in SPARSE else "aic-d"
     learned = structure(given, {each: states[each] for each in shown}, score)
     yield name, "learned structure, states seen", distances(counted(problem, learned, states, train).true_posterior)
-    found = learned_alone(problem, train, arguments.passes or SPARSE.get(name, passes), arguments.rounds, score)
+    often = arguments.passes or SPARSE.get(name, passes), arguments.rounds
+    found = learned_alone(problem, train, *often, score, arguments.seed)
     yield name, "learned structure, signals alone", distances(found.true_posterior)
     best = [float("inf")] * len(RATES)
     for model in arguments.models:
@@ -188,7 +190,7 @@ def learned_given(
 
 
 def learned_alone(
-    problem: NetworkProblem, train: ModalityBatch, passes: int, rounds: int, score: str = "aic-d"
+    problem: NetworkProblem, train: ModalityBatch, passes: int, rounds: int, score: str = "aic-d", seed: int = SEED
 ) -> NetworkProblem:
     """Structure, tables and readings learned from signals and labels alone."""
     chosen, found = rounds_of_learning(
@@ -198,7 +200,7 @@ def learned_alone(
         seen_in(problem, train),
         passes,
         rounds,
-        torch.Generator().manual_seed(SEED),
+        torch.Generator().manual_seed(seed),
         score,
     )
     print(f"round {chosen + 1} of {rounds}", file=sys.stderr, flush=True)

@@ -133,15 +133,15 @@ def make_plan(
     tree = clique_tree(graph, seconds=seconds)
     hidden = set(graph.variable_names).difference(seen)
     scopes = [factor.scope for factor in graph.factors]
-    everything = len(names) == len(graph.variables)
-    closed = summing_to_one(graph, potentials)
+    learned = is_learned(potentials.values())
+    everything = learned or len(names) == len(graph.variables)
+    closed = set() if learned else summing_to_one(graph, potentials)  # a gradient leaves nothing out
     target = names[0] if len(names) == 1 else None
     common = layout_towards(graph, tuple(scopes), frozenset(closed), target, seconds)
     row = plan_pattern(graph, common, scopes, mask_of(graph, hidden), names, everything)
     sizes, entries = [graph.size(dims) for dims, _ in row.tables()], row.num_entries
     read = set().union(*(scopes[f] for f in relevant_scopes(scopes, closed, hidden, names, everything)))
     executor, reason = _executor(tree, potentials, len(names))
-    twice = bool(names) and is_learned(potentials.values())
     itemsize = max((table.dtype.itemsize for table in potentials.values()), default=_BYTES)
     return Plan(
         targets=tuple(names),
@@ -154,7 +154,7 @@ def make_plan(
         num_row=entries,
         num_largest=max(sizes, default=0),
         pruned=tuple(name for name in graph.variable_names if name in hidden and name not in read),
-        bytes_row=_BYTES * entries * (1 + twice),
+        bytes_row=_BYTES * entries * (2 if learned and names else 1),
         bytes_dense=bytes_of_row(tree, itemsize),
         bytes_logs=bytes_of_slice(graph, frozenset(seen), itemsize, seconds),
         memory_budget=memory_budget,

@@ -30,6 +30,23 @@ def test_a_row_is_answered_within_the_bytes_of_its_plan_and_not_within_less(netw
         infer(graph, tables, evidence_on(graph, seen), targets, short)
 
 
+@pytest.mark.parametrize("asked", ["all", "one", "some"])
+@pytest.mark.parametrize("share", [0, 3])
+def test_a_row_of_learned_tables_has_its_gradient_within_the_bytes_of_its_plan(share, asked):
+    bundled = example_network("insurance")
+    graph = bundled.graph
+    tables = {name: table.clone().requires_grad_() for name, table in bundled.log_tables.items()}
+    seen = [name for i, name in enumerate(graph.variable_names) if share and i % share == 1]
+    targets = {"all": graph.variable_names, "one": graph.variable_names[:1], "some": graph.variable_names[::5]}[asked]
+    plan = WIDE.plan(graph, seen, targets, tables)
+    assert plan.executor == "rows" and "learned" in plan.reason
+    enough, short = (VariableElimination(plan.bytes_row - 16 * less, most_work=0) for less in (0, 3))
+    found = infer(graph, tables, evidence_on(graph, seen), targets, enough).log_marginals
+    torch.stack([table[..., 0].sum() for table in found.values()]).sum().backward()
+    with pytest.raises(MemoryError):
+        infer(graph, tables, evidence_on(graph, seen), targets, short)
+
+
 def test_dense_bytes_are_those_of_all_rows_together(generator):
     graph = markov_network([Variable(f"x{i}", 3) for i in range(3)], [("x0", "x1", "x2")])
     tables = random_log_potentials(graph, (), generator)
